@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine as main() sees it: configuration, life cycle, and what the
+ * console keys, the monitor prompt and the signal handlers may ask of it.
+ */
+#ifndef LILYVM_VM_H
+#define LILYVM_VM_H
+
+#include "error.h"
+#include "types.h"
+
+#include <stdio.h>
+
+struct vm;
+
+#define VM_MAX_DISKS 8
+#define VM_MAX_MODULES 16
+
+struct disk_config {
+	const char *path;
+	bool readonly;
+	bool snapshot;			/* writes go to memory and are lost at exit */
+};
+
+/* What --trace turns on; bits of vm_config.trace. */
+enum {
+	TRACE_EXITS = 1, TRACE_MMU = 2, TRACE_IRQ = 4, TRACE_IO = 8, TRACE_CPU = 16, TRACE_USER = 32,
+	TRACE_ALL = 63,
+};
+
+enum console_kind { CONSOLE_STDIO, CONSOLE_FILE, CONSOLE_PTY, CONSOLE_UNIX, CONSOLE_NONE };
+
+struct vm_config {
+	const char *kernel;
+	const char *initrd;		/* NULL: none */
+	const char *append;		/* command line, never NULL */
+	const char *modules[VM_MAX_MODULES];	/* multiboot: "FILE ARGS..." */
+	unsigned nmodules;
+	uint64_t memory;		/* bytes, a multiple of 1 MiB */
+	struct disk_config disks[VM_MAX_DISKS];
+	unsigned ndisks;
+	enum console_kind console;
+	const char *console_path;	/* for CONSOLE_FILE and CONSOLE_UNIX */
+	bool reboot_exit;		/* --reboot exit: a reset ends the VM */
+	bool stats;
+	const char *stats_file;		/* NULL: standard error */
+	unsigned trace;
+	const char *trace_file;		/* NULL: standard error */
+	const char *cpu;		/* CPU model name */
+	int affinity;			/* host CPU to pin everything to; -1: choose; -2: do not pin */
+	unsigned time_limit;		/* seconds, 0: none */
+};
+
+/* Builds a VM, loads the kernel; 0 or -1 with *e filled. */
+int vm_create(struct vm **vm, const struct vm_config *cfg, struct error *e);
+/* Runs it to its end.  Returns the exit status; *e holds a message (may be
+ * empty) that says why, to be printed by main(). */
+int vm_run(struct vm *vm, struct error *e);
+void vm_destroy(struct vm *vm);
+
+/* Asks the VM to end with the given status; callable from any thread. */
+void vm_quit(struct vm *vm, int status, const char *reason);
+/* Asks for a machine reset; callable from any thread. */
+void vm_reset_request(struct vm *vm);
+
+/* The monitor prompt's commands, run on the VM's thread between two guest
+ * instructions: what is "registers", "mmu [ADDRESS]", "irq", "devices", "stats". */
+void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out);
+/* Console bytes for the guest's serial port; on the VM's thread. Returns how
+ * many were taken. */
+size_t vm_console_input(struct vm *vm, const uint8_t *buf, size_t n);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Image side of the rewriter: finds silently sensitive instructions in code
+ * and substitutes their first opcode byte by one that traps (#GP) at CPL 3.
+ *
+ * Substitution is stateless where an opcode is free for it, so that copies the
+ * kernel makes of its own text (alternatives, paravirt, x86_patch) stay right:
+ *
+ *	6C  stands for 9C pushf		6D  for 9D popf
+ *	6F  for 0F (two-byte opcodes)	E5  for 8C mov r/m,sreg
+ *	E7  for 8E mov sreg,r/m		6E  for all others: catch-all, the
+ *	                                original byte is looked up by address
+ *
+ * The real 6C-6F without F2/F3 prefix, E5 and E7 are themselves replaced by
+ * the catch-all.  With an F2/F3 prefix 6C-6F are the real ins/outs.
+ */
+#ifndef LILYVM_REWRITER_H
+#define LILYVM_REWRITER_H
+
+#include "insn.h"
+
+enum { SUBST_PUSHF = 0x6c, SUBST_POPF = 0x6d, SUBST_ANY = 0x6e, SUBST_0F = 0x6f,
+       SUBST_MOV_FROM_SREG = 0xe5, SUBST_MOV_TO_SREG = 0xe7 };
+
+/* The substituted first opcode byte for insn, whose original first opcode byte
+ * is op, or -1 if it needs no substitution. */
+int subst_byte(const struct insn *insn, uint8_t op);
+
+/*
+ * Turns bytes that were read from patched code back into what the guest's
+ * compiler wrote: undoes a substituted first opcode byte in place.  any is the
+ * original byte for SUBST_ANY at this address, or -1 if none is recorded.
+ * Returns 1 if it changed a byte, 0 if not, -1 if a SUBST_ANY is unknown.
+ */
+int subst_undo(uint8_t *bytes, size_t n, int any);
+
+/*
+ * Code that has been scanned: one per guest-physical page that holds code.
+ * Boundaries and contents let a changed page be scanned again only where it
+ * changed.  The original byte of a catch-all site is kept by page offset.
+ */
+struct codepage;
+
+/* Sites of all code pages of a VM. */
+struct codemap;
+struct codemap *codemap_new(uint64_t ram_size);
+void codemap_free(struct codemap *map);
+
+/* Original byte for the SUBST_ANY at guest-physical gpa, or -1. */
+int codemap_original(const struct codemap *map, gpa_t gpa);
+
+/* Statistics for --stats and the tests. */
+struct codemap_stats {
+	uint64_t pages_scanned, pages_rescanned, sites, bytes_decoded;
+};
+const struct codemap_stats *codemap_stats(const struct codemap *map);
+
+/*
+ * Access to the guest's virtual memory around the page that is about to run:
+ * returns the host pointer of the 4 KiB page at linear address page (its low
+ * 12 bits zero) and its guest-physical address, or NULL if it is not mapped.
+ */
+typedef uint8_t *codemap_page_fn(void *ctx, gva_t page, gpa_t *gpa);
+
+/*
+ * Makes the page at linear address page safe to run: scans it and patches it
+ * in place.  entry is the linear address about to be executed in it, known to
+ * be an instruction boundary.  Starts from the best known boundary: where the
+ * scan of the page before ended, the start of the mapped region, or entry; and
+ * makes sure that entry is a boundary of what it decoded.  Kernel text that is
+ * data (tables in .text, the bytes after a Linux 2.4 BUG()) is left alone as
+ * far as it can be told; see the implementation's head comment.
+ *
+ * Returns the number of sites patched by this call.  When the page was
+ * scanned before and is unchanged, returns 0 quickly; when it changed, only
+ * the changed parts are decoded again.  Sites that straddle the end of the
+ * page are handled when the first byte lies in this page.
+ */
+int codemap_scan(struct codemap *map, codemap_page_fn *get, void *ctx,
+		 gva_t page, gva_t entry);
+
+/*
+ * Scans [start, start+size) of a loaded image by linear disassembly, before
+ * the guest runs: the executable section of an ELF file, whose start is an
+ * instruction boundary.  mem points to the bytes, gpa is where they lie.
+ */
+int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, uint32_t size);
+
+/*
+ * Puts the original bytes back into a copy of code that user mode will run or
+ * that a debugger wants to see: undoes every stateless substitute and every
+ * recorded catch-all in buf, which was read from [gpa, gpa+n).
+ */
+void codemap_restore(const struct codemap *map, uint8_t *buf, gpa_t gpa, uint32_t n);
+
+/* The page was freed or overwritten wholesale (DMA): forget what is known. */
+void codemap_forget(struct codemap *map, gpa_t gpa, uint32_t n);
+
+#endif
