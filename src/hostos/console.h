@@ -31,6 +31,9 @@ void host_console_close(struct host_console **c);
 size_t host_console_read(struct host_console *c, uint8_t *buf, size_t n);
 /* Writes all n bytes (waits for a slow reader; gives up when it is gone). */
 void host_console_write(struct host_console *c, const uint8_t *buf, size_t n);
+/* Makes a writer that waits for a slow reader give up, now and from now on: the
+ * VM is ending.  From any thread. */
+void host_console_cancel(struct host_console *c);
 /* Restores the terminal from a signal handler or before a crash. */
 void host_console_restore_terminal(void);
 

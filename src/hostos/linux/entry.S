@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The switch between the monitor (64-bit) and guest kernel code (32-bit
+ * compatibility mode), and nothing else.
+ */
+#include "layout.h"
+#include "hostos/linux/offsets.h"
+
+	.text
+
+/* int host_enter_raw(struct host_cpu *hc): HOST_EXIT_* */
+	.globl	host_enter_raw
+	.type	host_enter_raw, @function
+host_enter_raw:
+	.cfi_startproc
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	movq	%rsp, HC_HOST_RSP(%rdi)
+
+	/* A signal between here and the iretq is turned into HOST_EXIT_KICK by
+	 * host_signal(): no kick is lost, no state has changed. */
+	.globl	host_enter_begin
+host_enter_begin:
+	cmpl	$0, HC_KICK(%rdi)
+	jne	host_leave_kick
+	movl	$7, %eax
+	xorl	%edx, %edx
+	xrstor64 HC_FPU(%rdi)
+
+	movzwl	HC_SEL+2*S_SS(%rdi), %eax
+	pushq	%rax
+	movl	HC_GPR+4*R_ESP(%rdi), %eax
+	pushq	%rax
+	movl	HC_EFLAGS(%rdi), %eax
+	pushq	%rax
+	movzwl	HC_SEL+2*S_CS(%rdi), %eax
+	pushq	%rax
+	movl	HC_EIP(%rdi), %eax
+	pushq	%rax
+
+	movw	HC_SEL+2*S_DS(%rdi), %ds
+	movw	HC_SEL+2*S_ES(%rdi), %es
+	movw	HC_SEL+2*S_FS(%rdi), %fs
+	movw	HC_SEL+2*S_GS(%rdi), %gs
+	cmpw	$0, HC_HAS_BASES(%rdi)
+	je	1f
+	movq	HC_FSBASE(%rdi), %rax
+	wrfsbase %rax
+	movq	HC_GSBASE(%rdi), %rax
+	wrgsbase %rax
+1:
+	movl	HC_GPR+4*R_EAX(%rdi), %eax
+	movl	HC_GPR+4*R_ECX(%rdi), %ecx
+	movl	HC_GPR+4*R_EDX(%rdi), %edx
+	movl	HC_GPR+4*R_EBX(%rdi), %ebx
+	movl	HC_GPR+4*R_EBP(%rdi), %ebp
+	movl	HC_GPR+4*R_ESI(%rdi), %esi
+	movl	HC_GPR+4*R_EDI(%rdi), %edi
+	iretq
+	.globl	host_enter_end
+host_enter_end:
+	.cfi_endproc
+	.size	host_enter_raw, . - host_enter_raw
+
+/*
+ * Handler of all signals, on the signal stack: rdi signal, rsi siginfo, rdx
+ * ucontext.  %fs may be the guest's, so the monitor's thread pointer comes
+ * back before any C runs.
+ */
+	.globl	host_signal_entry
+	.type	host_signal_entry, @function
+host_signal_entry:
+	movq	%rsp, %rcx
+	andq	$-SIGSTACK_SIZE, %rcx
+	movl	HC_HAS_BASES(%rcx), %eax
+	testw	%ax, %ax
+	je	1f
+	movq	HC_HOST_FSBASE(%rcx), %rax
+	wrfsbase %rax
+	jmp	2f
+1:	/* arch_prctl(ARCH_SET_FS, host_fsbase); keeps the C arguments */
+	pushq	%rdi
+	pushq	%rsi
+	pushq	%rdx
+	pushq	%rcx
+	movl	$158, %eax
+	movl	$0x1002, %edi
+	movq	HC_HOST_FSBASE(%rcx), %rsi
+	syscall
+	popq	%rcx
+	popq	%rdx
+	popq	%rsi
+	popq	%rdi
+2:	subq	$8, %rsp
+	call	host_signal
+	addq	$8, %rsp
+	testl	%eax, %eax
+	jns	3f
+	ret
+	/* Leave guest code: drop the signal frame, return from host_enter(). */
+3:	movq	%rsp, %rdi
+	andq	$-SIGSTACK_SIZE, %rdi
+	movq	HC_HOST_RSP(%rdi), %rsp
+	pushq	$2			/* a guest's NT would make iretq fault */
+	popfq
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	ret
+
+host_leave_kick:
+	movq	HC_HOST_RSP(%rdi), %rsp
+	xorl	%eax, %eax
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	ret
+	.size	host_signal_entry, . - host_signal_entry
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest RAM as one memfd, and its views below 4 GiB. */
+#define _GNU_SOURCE
+#include "hostos/hostos.h"
+
+#include "layout.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
+
+int host_ram_create(struct host_ram *ram, uint64_t size, struct error *e)
+{
+	void *p;
+
+	/* vm.memfd_noexec=1 makes descriptors non-executable unless asked; old
+	 * hosts do not know the flag. */
+	ram->handle = memfd_create("lilyvm-ram", MFD_CLOEXEC | MFD_EXEC);
+	if (ram->handle < 0 && errno == EINVAL)
+		ram->handle = memfd_create("lilyvm-ram", MFD_CLOEXEC);
+	if (ram->handle < 0)
+		return fail(e, ST_HOST, "guest RAM: memfd_create: %s; see `lilyvm host`", strerror(errno));
+	if (ftruncate(ram->handle, size)) {
+		int err = errno;
+
+		close(ram->handle);
+		return fail(e, ST_HOST, "guest RAM: %" PRIu64 " MiB: %s; use a smaller --memory", size >> 20, strerror(err));
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->handle, 0);
+	if (p == MAP_FAILED) {
+		int err = errno;
+
+		close(ram->handle);
+		return fail(e, ST_HOST, "guest RAM: mapping %" PRIu64 " MiB: %s; use a smaller --memory or raise the address-space limit (ulimit -v)",
+			    size >> 20, strerror(err));
+	}
+	ram->base = p;
+	ram->size = size;
+	return 0;
+}
+
+void host_ram_destroy(struct host_ram *ram)
+{
+	if (!ram->base)
+		return;
+	munmap(ram->base, ram->size);
+	close(ram->handle);
+	ram->base = NULL;
+}
+
+static int protection(unsigned rights)
+{
+	return (rights & HP_R ? PROT_READ : 0) | (rights & HP_W ? PROT_WRITE : 0) |
+	       (rights & HP_X ? PROT_EXEC : 0);
+}
+
+int host_low_map(const struct host_ram *ram, uint32_t va, uint64_t offset, uint64_t len,
+		 unsigned rights, bool populate)
+{
+	void *p = mmap((void *)(uintptr_t)va, len, protection(rights),
+		       MAP_SHARED | MAP_FIXED | (populate ? MAP_POPULATE : 0), ram->handle, offset);
+
+	return p == MAP_FAILED ? errno : 0;
+}
+
+int host_low_unmap(uint32_t va, uint64_t len)
+{
+	return munmap((void *)(uintptr_t)va, len) ? errno : 0;
+}
+
+int host_low_protect(uint32_t va, uint64_t len, unsigned rights)
+{
+	return mprotect((void *)(uintptr_t)va, len, protection(rights)) ? errno : 0;
+}
+
+int host_low_check(struct error *e)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	int bad = 0;
+
+	if (!f)
+		return fail(e, ST_HOST, "/proc/self/maps: %s; /proc must be mounted", strerror(errno));
+	while (!bad && fgets(line, sizeof line, f)) {
+		char *end;
+		uint64_t start = strtoull(line, &end, 16);
+
+		/* The legacy vsyscall page and all of ours lie higher. */
+		bad = *end == '-' && start < LOW_END;
+	}
+	fclose(f);
+	if (bad)
+		return fail(e, ST_HOST, "address space: %.80s lies below 4 GiB, where the guest lives; build lilyvm as PIE and run it without a preloaded library or sanitizer there", line);
+	return 0;
+}
+
+static uint32_t sysctl_number(const char *path, uint32_t fallback)
+{
+	FILE *f = fopen(path, "r");
+	unsigned v;
+
+	if (!f)
+		return fallback;
+	if (fscanf(f, "%u", &v) != 1)
+		v = fallback;
+	fclose(f);
+	return v;
+}
+
+uint32_t host_low_min(void)
+{
+	uint32_t v = sysctl_number("/proc/sys/vm/mmap_min_addr", 65536);
+
+	if (v < PAGE_SIZE)
+		v = PAGE_SIZE;
+	return (v + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+uint32_t host_map_limit(void)
+{
+	return sysctl_number("/proc/sys/vm/max_map_count", 65530);
+}
