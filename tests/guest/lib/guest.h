@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The library of the guest kernels: console, exit port, descriptor tables,
+ * traps, interrupts.  Each kernel shows one behaviour of the machine and
+ * prints what it saw; NAME/expected is what real hardware (and QEMU) prints.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include "layout.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- console and end (console.c) --- */
+
+#define PORT_COM1 0x3f8
+#define PORT_EXIT 0x501		/* the byte written is the exit status of `lilyvm` */
+
+/* The guest's own code; its result is the exit status.  magic and info are
+ * the boot loader's (Multiboot specification 3.2). */
+int main(uint32_t magic, const void *info);
+
+void putch(char c);
+/* Formats %c %s %d %u %x and %%, with a width and the flag 0. */
+void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Ends the virtual machine. */
+void guest_exit(uint8_t status) __attribute__((noreturn));
+
+void *memset(void *p, int c, size_t n);
+void *memcpy(void *to, const void *from, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+/* --- ports --- */
+
+static inline void outb(uint16_t port, uint8_t v)
+{
+	asm volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+
+	asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+/* --- traps (trap.c, vectors.S) --- */
+
+/* What the entry code pushes; the handler may change all of it. */
+struct trap_frame {
+	uint32_t gs, fs, es, ds;
+	uint32_t edi, esi, ebp, unused_esp, ebx, edx, ecx, eax;
+	uint32_t vector;
+	uint32_t error;			/* 0 for vectors without an error code */
+	uint32_t eip, cs, eflags;
+	uint32_t esp, ss;		/* only when the trap came from user mode */
+};
+
+typedef void trap_fn(struct trap_frame *f);
+
+/* Loads an IDT whose 256 gates lead to the handlers; the default one prints
+ * the frame and ends the guest with status 255. */
+void trap_init(void);
+void trap_set(unsigned vector, trap_fn *fn);
+/* Replaces a gate: type is 0xe interrupt gate, 0xf trap gate, 5 task gate. */
+void trap_gate(unsigned vector, uint16_t sel, uint32_t offset, unsigned type, unsigned dpl);
+/* The entry point of a vector, for trap_gate(). */
+uint32_t trap_entry(unsigned vector);
+
+/*
+ * TRY(code) runs assembler code with a handler that catches exceptions 0-31:
+ * afterwards `caught` tells what happened.  Execution goes on behind the code.
+ * The code may use all registers but esp and ebp as it likes.
+ */
+#define NO_TRAP 0xffu
+struct caught {
+	uint32_t vector;		/* NO_TRAP: none happened */
+	uint32_t error;
+	uint32_t offset;		/* eip in the frame, relative to the code's first byte */
+	uint32_t eflags, cs, cr2;
+};
+extern struct caught caught;
+extern uint32_t try_start, try_end, try_esp, try_ebp;
+
+#define TRY(code) do {								\
+	caught = (struct caught){ .vector = NO_TRAP };				\
+	asm volatile("movl $8f, try_start\n\tmovl $9f, try_end\n\t"		\
+		     "movl %%esp, try_esp\n\tmovl %%ebp, try_ebp\n"		\
+		     "8:\t" code "\n9:\n"					\
+		     : : : "eax", "ebx", "ecx", "edx", "esi", "edi", "memory", "cc"); \
+} while (0)
+
+/* Makes exceptions 0-31 catchable by TRY(). */
+void try_init(void);
+/* Prints "NAME: vector N error X eip+N", or "NAME: no trap". */
+void try_print(const char *name);
+
+/* --- descriptors (gdt.c) --- */
+
+/* attr: access byte in bits 0-7, G D/B L AVL in bits 12-15 (SDM 3, 3.4.5). */
+void gdt_set(uint16_t sel, uint32_t base, uint32_t limit, uint16_t attr);
+
+/* 32-bit TSS (SDM 3, figure 8-2). */
+struct tss {
+	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
+	uint32_t es, cs, ss, ds, fs, gs, ldt;
+	uint16_t trap, iomap;
+};
+extern struct tss tss;
+/* Loads TR with `tss`, kernel stack at stack (its top). */
+void tss_init(void *stack);
+/* Goes to user mode at eip with the stack pointer esp; interrupts as in
+ * eflags. Comes back only by traps. */
+void enter_user(uint32_t eip, uint32_t esp, uint32_t eflags) __attribute__((noreturn));
+
+/* --- interrupts (pic.c) --- */
+
+#define IRQ_BASE 0x20		/* vector of IRQ 0 */
+
+/* Both 8259s: vectors from IRQ_BASE, all lines masked. */
+void pic_init(void);
+void pic_unmask(unsigned irq);
+void pic_mask(unsigned irq);
+void pic_eoi(unsigned irq);
+/* Programs counter 0 of the 8254 as a rate generator. */
+void pit_rate(unsigned hz);
+
+static inline void cli(void) { asm volatile("cli" : : : "memory"); }
+static inline void sti(void) { asm volatile("sti" : : : "memory"); }
+/* Sleeps until the next interrupt: sti takes effect after hlt has begun. */
+static inline void sti_hlt(void) { asm volatile("sti; hlt" : : : "memory"); }
+
+static inline uint32_t read_eflags(void)
+{
+	uint32_t v;
+
+	asm volatile("pushfl; popl %0" : "=r"(v));
+	return v;
+}
+
+#define DEFINE_CR(n)						\
+static inline uint32_t read_cr##n(void)				\
+{								\
+	uint32_t v;						\
+								\
+	asm volatile("movl %%cr" #n ", %0" : "=r"(v));		\
+	return v;						\
+}								\
+								\
+static inline void write_cr##n(uint32_t v)			\
+{								\
+	asm volatile("movl %0, %%cr" #n : : "r"(v) : "memory");	\
+}
+DEFINE_CR(0)
+DEFINE_CR(2)
+DEFINE_CR(3)
+DEFINE_CR(4)
+#undef DEFINE_CR
+
+#endif

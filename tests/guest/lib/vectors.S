@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Entry points of the 256 vectors: a uniform struct trap_frame, then trap(). */
+#include "layout.h"
+
+	.text
+	.balign 16
+	.globl	trap_vectors
+trap_vectors:
+	.set	vector, 0
+	.rept	256
+	.balign 16
+	/* #DF #TS #NP #SS #GP #PF #AC push an error code (SDM 3, table 6-1). */
+	.if	!(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17)
+	pushl	$0
+	.endif
+	pushl	$vector
+	jmp	trap_common
+	.set	vector, vector + 1
+	.endr
+
+trap_common:
+	pushal
+	pushl	%ds
+	pushl	%es
+	pushl	%fs
+	pushl	%gs
+	movl	$KERNEL_DS, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	cld
+	pushl	%esp
+	call	trap
+	addl	$4, %esp
+	popl	%gs
+	popl	%fs
+	popl	%es
+	popl	%ds
+	popal
+	addl	$8, %esp
+	iretl
+
+/* enter_user(eip, esp, eflags) */
+	.globl	enter_user
+enter_user:
+	movl	4(%esp), %eax
+	movl	8(%esp), %ecx
+	movl	12(%esp), %edx
+	movl	$USER_DS, %ebx
+	movl	%ebx, %ds
+	movl	%ebx, %es
+	movl	%ebx, %fs
+	movl	%ebx, %gs
+	pushl	%ebx
+	pushl	%ecx
+	pushl	%edx
+	pushl	$USER_CS
+	pushl	%eax
+	iretl

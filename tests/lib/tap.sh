@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# TAP for shell scripts: `. "$srcdir/tests/lib/tap.sh"`.  Every test ends with
+# one "ok" or "not ok" line; tap_done writes the plan.
+
+tap_count=0
+
+# ok NAME: the test NAME has passed.
+ok()
+{
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1"
+}
+
+# not_ok NAME [FILE]: the test NAME has failed; FILE says more.
+not_ok()
+{
+	tap_count=$((tap_count + 1))
+	echo "not ok $tap_count - $1"
+	if [ -n "${2-}" ]; then tail -n 100 "$2" | tap_comment; fi
+}
+
+# skip NAME REASON: the test NAME cannot be run here.
+skip()
+{
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+# skip_all REASON: nothing of this script can be run here.
+skip_all()
+{
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+# Quotes standard input as diagnostics, without the console's control characters.
+tap_comment()
+{
+	tr -d '\r\000-\010\013-\037' | sed 's/^/# /'
+}
+
+# is NAME GOT WANTED
+is()
+{
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		echo "# got '$2', wanted '$3'"
+	fi
+}
+
+# has NAME FILE REGEX: FILE has a line that matches the extended REGEX.
+has()
+{
+	if grep -aqE -- "$3" "$2"; then
+		ok "$1"
+	else
+		not_ok "$1" "$2"
+		echo "# no line matches '$3'"
+	fi
+}
+
+# same NAME WANTED-FILE GOT-FILE
+same()
+{
+	if diff -u "$2" "$3" >"$3.diff"; then
+		ok "$1"
+	else
+		not_ok "$1" "$3.diff"
+	fi
+	rm -f "$3.diff"
+}
+
+tap_done()
+{
+	echo "1..$tap_count"
+}
