@@ -169,7 +169,7 @@ static __attribute__((noreturn)) void template_main(struct engine *eng)
 		close(sig);
 	syscall(SYS_close_range, CHILD_RAM_FD + 1, ~0u, 0);
 	syscall(SYS_set_robust_list, NULL, sizeof(struct { void *p[3]; }));
-	syscall(SYS_arch_prctl, ARCH_CPUID, 0);
+	syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0);
 	ptrace(PTRACE_TRACEME, 0, 0, 0);
 	raise(SIGSTOP);
 	_exit(1);
