@@ -2,6 +2,9 @@
 /* Exceptions raised in kernel mode: vector, error code, and where eip points. */
 #include "guest.h"
 
+/* bound %eax, (%esp): the assemblers disagree on its name. */
+#define BOUND_EAX_ESP ".byte 0x62, 0x04, 0x24"
+
 static void show_int80(struct trap_frame *f)
 {
 	printf("int 0x80: vector %x cs %x eax %x IF %u\n", f->vector, f->cs, f->eax,
@@ -30,9 +33,9 @@ int main(uint32_t magic, const void *info)
 	TRY("int $3"); try_print("int $3");
 	TRY("movb $0x7f, %%al; addb $1, %%al; into"); try_print("into, OF set");
 	TRY("xorl %%eax, %%eax; into"); try_print("into, OF clear");
-	TRY("pushl $9; pushl $3; movl $5, %%eax; boundl %%eax, (%%esp); addl $8, %%esp");
+	TRY("pushl $9; pushl $3; movl $5, %%eax; " BOUND_EAX_ESP "; addl $8, %%esp");
 	try_print("bound, inside");
-	TRY("pushl $9; pushl $3; movl $10, %%eax; boundl %%eax, (%%esp)"); try_print("bound, outside");
+	TRY("pushl $9; pushl $3; movl $10, %%eax; " BOUND_EAX_ESP); try_print("bound, outside");
 	TRY("ud2"); try_print("ud2");
 	TRY("lock; nop"); try_print("lock nop");
 	TRY("movl $0x1000, %%eax; movl %%eax, %%ds"); try_print("ds = beyond the GDT");
