@@ -8,10 +8,13 @@
 #ifndef LILYVM_INTERP_H
 #define LILYVM_INTERP_H
 
-#include "insn.h"
-#include "vcpu.h"
+#include "monitor/vcpu.h"
+#include "rewriter/insn.h"
 
 struct vm;
+
+/* The virtual CPU of vm: all that the interpreter sees of it (vm.c). */
+struct vcpu *vm_vcpu(struct vm *vm);
 
 enum interp_result {
 	INTERP_OK,		/* done; eip is past it (or at its target) */
