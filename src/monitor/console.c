@@ -110,8 +110,8 @@ static void leave_prompt(struct console *c)
 
 static void key_quit(struct console *c, struct vm *vm)
 {
-	write_string(c, "\nlilyvm: ended by Ctrl-A x\n");
-	vm_quit(vm, ST_KILLED, "");
+	write_string(c, "\n");
+	vm_quit(vm, ST_KILLED, "ended by Ctrl-A x");
 }
 
 static void key_prompt(struct console *c, struct vm *vm)
@@ -192,15 +192,18 @@ static void take_byte(struct console *c, struct vm *vm, uint8_t byte)
 		to_guest(c, byte);
 }
 
-static void take_input(struct console *c, struct vm *vm)
+/* Returns whether there was input. */
+static bool take_input(struct console *c, struct vm *vm)
 {
 	uint8_t buf[256];
 	size_t n;
 
-	while (c->count <= PENDING_SIZE - sizeof(buf) &&
-	       (n = host_console_read(c->host, buf, sizeof(buf))))
-		for (size_t i = 0; i < n; i++)
-			take_byte(c, vm, buf[i]);
+	if (c->count > PENDING_SIZE - sizeof(buf))
+		return false;
+	n = host_console_read(c->host, buf, sizeof(buf));
+	for (size_t i = 0; i < n; i++)
+		take_byte(c, vm, buf[i]);
+	return n != 0;
 }
 
 static void feed_guest(struct console *c, struct vm *vm)
@@ -219,8 +222,9 @@ static void feed_guest(struct console *c, struct vm *vm)
 
 void console_poll(struct console *c, struct vm *vm)
 {
-	take_input(c, vm);
-	feed_guest(c, vm);
+	do
+		feed_guest(c, vm);
+	while (take_input(c, vm));
 }
 
 bool console_pending(const struct console *c)

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HINT "; try 'lilyvm help run'"
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* What the options build; word is the option's argument, NULL if there is none. */
+typedef int option_fn(struct vm_config *cfg, char *word, struct error *e);
+
+static int bad(struct error *e, const char *option, const char *word, const char *what)
+{
+	return fail(e, ST_USAGE, "%s: '%s' %s" HINT, option, word, what);
+}
+
+/* ---- words ---- */
+
+/* A decimal number without sign or blanks, at most max. */
+static bool parse_number(const char *s, unsigned long max, unsigned long *out)
+{
+	unsigned long n = 0;
+
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		unsigned digit = (unsigned)(*s - '0');
+
+		if (digit > 9 || n > (max - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	*out = n;
+	return true;
+}
+
+bool options_size(const char *s, uint64_t *bytes)
+{
+	static const char suffixes[] = "KMG";
+	const char *suffix;
+	size_t digits = strspn(s, "0123456789");
+	char number[16];
+	unsigned long n;
+	unsigned shift = 20;
+
+	if (digits >= sizeof(number))
+		return false;
+	memcpy(number, s, digits);
+	number[digits] = '\0';
+	if (s[digits]) {
+		suffix = strchr(suffixes, s[digits] & ~0x20);
+		if (!suffix || !*suffix || s[digits + 1])
+			return false;
+		shift = 10 * (unsigned)(suffix - suffixes + 1);
+	}
+	if (!parse_number(number, (1ul << 40) >> shift, &n))
+		return false;
+	*bytes = (uint64_t)n << shift;
+	return true;
+}
+
+/* The position of word in names, or -1. */
+static int find_name(const char *word, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(word, names[i]))
+			return (int)i;
+	return -1;
+}
+
+/* ---- one function an option ---- */
+
+static int set_memory(struct vm_config *cfg, char *word, struct error *e)
+{
+	if (!options_size(word, &cfg->memory))
+		return bad(e, "--memory", word, "is no size: a number and K, M or G");
+	if (cfg->memory < OPTIONS_MEMORY_MIN || cfg->memory > OPTIONS_MEMORY_MAX)
+		return bad(e, "--memory", word, "is out of range: 8M to 3G");
+	if (cfg->memory & ((1 << 20) - 1))
+		return bad(e, "--memory", word, "is not a multiple of 1 MiB");
+	return 0;
+}
+
+static int set_append(struct vm_config *cfg, char *word, struct error *e)
+{
+	(void)e;
+	cfg->append = word;
+	return 0;
+}
+
+static int set_initrd(struct vm_config *cfg, char *word, struct error *e)
+{
+	if (!*word)
+		return bad(e, "--initrd", word, "is no file name");
+	cfg->initrd = word;
+	return 0;
+}
+
+static int add_module(struct vm_config *cfg, char *word, struct error *e)
+{
+	if (!*word || *word == ' ')
+		return bad(e, "--module", word, "does not begin with a file name");
+	if (cfg->nmodules == VM_MAX_MODULES)
+		return fail(e, ST_USAGE, "--module: more than %d modules" HINT, VM_MAX_MODULES);
+	cfg->modules[cfg->nmodules++] = word;
+	return 0;
+}
+
+/* Adds the disk FILE[,readonly][,snapshot]; whole: a plain word, no flags. */
+static int add_disk_word(struct vm_config *cfg, char *word, bool whole, struct error *e)
+{
+	struct disk_config disk = { .path = word };
+	char *flag = whole ? NULL : strchr(word, ',');
+
+	while (flag) {
+		char *next = strchr(flag + 1, ',');
+
+		*flag++ = '\0';
+		if (next)
+			*next = '\0';
+		if (!strcmp(flag, "readonly"))
+			disk.readonly = true;
+		else if (!strcmp(flag, "snapshot"))
+			disk.snapshot = true;
+		else
+			return bad(e, "--disk", flag, "is neither readonly nor snapshot");
+		flag = next;
+	}
+	if (!*word)
+		return bad(e, "--disk", word, "is no file name");
+	if (cfg->ndisks == VM_MAX_DISKS)
+		return fail(e, ST_USAGE, "more than %d disks" HINT, VM_MAX_DISKS);
+	cfg->disks[cfg->ndisks++] = disk;
+	return 0;
+}
+
+static int add_disk(struct vm_config *cfg, char *word, struct error *e)
+{
+	return add_disk_word(cfg, word, false, e);
+}
+
+static int set_console(struct vm_config *cfg, char *word, struct error *e)
+{
+	static const struct {
+		const char *name;
+		bool path;
+		enum console_kind kind;
+	} kinds[] = {
+		{ "stdio", false, CONSOLE_STDIO }, { "pty", false, CONSOLE_PTY },
+		{ "none", false, CONSOLE_NONE }, { "file:", true, CONSOLE_FILE },
+		{ "unix:", true, CONSOLE_UNIX },
+	};
+
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		size_t n = strlen(kinds[i].name);
+
+		if (strncmp(word, kinds[i].name, n) != 0 || (word[n] != '\0') != kinds[i].path)
+			continue;
+		cfg->console = kinds[i].kind;
+		cfg->console_path = kinds[i].path ? word + n : NULL;
+		return 0;
+	}
+	return bad(e, "--console", word, "is none of stdio, pty, none, file:PATH, unix:PATH");
+}
+
+static int set_reboot(struct vm_config *cfg, char *word, struct error *e)
+{
+	static const char *const names[] = { "restart", "exit" };
+	int i = find_name(word, names, COUNT(names));
+
+	if (i < 0)
+		return bad(e, "--reboot", word, "is neither restart nor exit");
+	cfg->reboot_exit = i == 1;
+	return 0;
+}
+
+static int set_stats(struct vm_config *cfg, char *word, struct error *e)
+{
+	if (word && !*word)
+		return bad(e, "--stats", word, "is no file name");
+	cfg->stats = true;
+	cfg->stats_file = word;
+	return 0;
+}
+
+static int set_trace(struct vm_config *cfg, char *word, struct error *e)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} names[] = {
+		{ "exits", TRACE_EXITS }, { "mmu", TRACE_MMU }, { "irq", TRACE_IRQ },
+		{ "io", TRACE_IO }, { "cpu", TRACE_CPU }, { "user", TRACE_USER },
+		{ "all", TRACE_ALL },
+	};
+	char *file = strchr(word, ':');
+	size_t i;
+
+	if (file)
+		*file++ = '\0';
+	if (file && !*file)
+		return bad(e, "--trace", word, "is followed by no file name");
+	for (char *next = word; next; word = next) {
+		next = strchr(word, ',');
+		if (next)
+			*next++ = '\0';
+		for (i = 0; i < COUNT(names) && strcmp(word, names[i].name); i++)
+			;
+		if (i == COUNT(names))
+			return bad(e, "--trace", word,
+				   "is none of exits, mmu, irq, io, cpu, user, all");
+		cfg->trace |= names[i].bit;
+	}
+	if (file)
+		cfg->trace_file = file;
+	return 0;
+}
+
+static const struct {
+	const char *name, *help;
+} cpu_models[] = {
+	{ "686", "P6 family with SSE2, as far as the host has it (default)" },
+};
+
+static int set_cpu(struct vm_config *cfg, char *word, struct error *e)
+{
+	cfg->cpu = word;
+	if (!strcmp(word, "help"))
+		return OPTIONS_LIST;
+	for (size_t i = 0; i < COUNT(cpu_models); i++)
+		if (!strcmp(word, cpu_models[i].name))
+			return 0;
+	return bad(e, "--cpu", word, "is no known model ('--cpu help' lists them)");
+}
+
+static int set_affinity(struct vm_config *cfg, char *word, struct error *e)
+{
+	unsigned long cpu;
+
+	if (!strcmp(word, "auto"))
+		cfg->affinity = -1;
+	else if (!strcmp(word, "none"))
+		cfg->affinity = -2;
+	else if (parse_number(word, INT_MAX, &cpu))
+		cfg->affinity = (int)cpu;
+	else
+		return bad(e, "--cpu-affinity", word, "is neither a CPU's number nor auto or none");
+	return 0;
+}
+
+static int set_time_limit(struct vm_config *cfg, char *word, struct error *e)
+{
+	unsigned long seconds;
+
+	if (!parse_number(word, UINT_MAX, &seconds))
+		return bad(e, "--time-limit", word, "is no number of seconds");
+	cfg->time_limit = (unsigned)seconds;
+	return 0;
+}
+
+static int ask_help(struct vm_config *cfg, char *word, struct error *e)
+{
+	(void)word;
+	(void)e;
+	cfg->cpu = "";
+	return OPTIONS_LIST;
+}
+
+/* ---- the table ---- */
+
+static const struct option_row {
+	char letter;			/* 0: no short form */
+	const char *name;
+	int has_arg;
+	option_fn *set;
+	const char *arg, *help;
+} rows[] = {
+	{ 'm', "memory", required_argument, set_memory, "SIZE",
+	  "guest RAM: K, M or G; plain numbers are MiB (8M to 3G; default 256M)" },
+	{ 0, "append", required_argument, set_append, "STRING", "kernel command line" },
+	{ 0, "initrd", required_argument, set_initrd, "FILE", "initial RAM disk (Linux)" },
+	{ 0, "module", required_argument, add_module, "'FILE ARGS'",
+	  "Multiboot module; repeatable" },
+	{ 0, "disk", required_argument, add_disk, "FILE[,readonly][,snapshot]",
+	  "raw disk image; repeatable" },
+	{ 0, "console", required_argument, set_console, "WHERE",
+	  "stdio (default), file:PATH, pty, unix:PATH or none" },
+	{ 0, "reboot", required_argument, set_reboot, "restart|exit",
+	  "what a guest's reset does (default restart)" },
+	{ 0, "stats", optional_argument, set_stats, "[FILE]",
+	  "statistics at the end, to FILE or standard error; JSON for *.json" },
+	{ 0, "trace", required_argument, set_trace, "LIST[:FILE]",
+	  "log exits, mmu, irq, io, cpu, user or all; comma-separated" },
+	{ 0, "cpu", required_argument, set_cpu, "MODEL", "CPU model; 'help' lists them" },
+	{ 0, "cpu-affinity", required_argument, set_affinity, "N|auto|none",
+	  "host CPU to run on (default auto)" },
+	{ 0, "time-limit", required_argument, set_time_limit, "SECONDS",
+	  "end the VM after this time (status 124)" },
+	{ 'h', "help", no_argument, ask_help, "", "this text" },
+};
+
+void options_help(FILE *out)
+{
+	fprintf(out, "usage: lilyvm run [options] KERNEL [DISK...]\n"
+		"KERNEL is a bzImage, an ELF vmlinux or a Multiboot ELF file, DISK a raw image.\n\n");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char left[64];
+
+		if (rows[i].letter)
+			snprintf(left, sizeof(left), "-%c, --%s %s", rows[i].letter, rows[i].name,
+				 rows[i].arg);
+		else
+			snprintf(left, sizeof(left), "    --%s %s", rows[i].name, rows[i].arg);
+		fprintf(out, strlen(left) > 28 ? "  %s\n  %28s %s\n" : "  %-28s%.0s %s\n", left, "",
+			rows[i].help);
+	}
+}
+
+void options_list(const struct vm_config *cfg, FILE *out)
+{
+	if (!*cfg->cpu) {
+		options_help(out);
+		return;
+	}
+	for (size_t i = 0; i < COUNT(cpu_models); i++)
+		fprintf(out, "%-10s %s\n", cpu_models[i].name, cpu_models[i].help);
+}
+
+/* ---- parsing ---- */
+
+static bool ends_in(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), k = strlen(suffix);
+
+	return n > k && !strcmp(s + n - k, suffix);
+}
+
+/*
+ * --stats FILE: getopt takes an optional argument only behind '='.  The next
+ * word is one if it looks like a file of statistics, and must not be an
+ * existing file (the kernel!) unless its name says that it is ours.
+ */
+static bool is_stats_file(const char *word)
+{
+	if (!word || *word == '-')
+		return false;
+	return ends_in(word, ".json") || ends_in(word, ".txt") ||
+	       (strchr(word, '/') && access(word, F_OK) != 0);
+}
+
+static void fill_getopt(struct option *longs, char *shorts)
+{
+	*shorts++ = ':';		/* tell a missing argument from an unknown option */
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		longs[i] = (struct option){ rows[i].name, rows[i].has_arg, NULL, 256 + (int)i };
+		if (!rows[i].letter)
+			continue;
+		*shorts++ = rows[i].letter;
+		if (rows[i].has_arg == required_argument)
+			*shorts++ = ':';
+	}
+	longs[COUNT(rows)] = (struct option){ 0 };
+	*shorts = '\0';
+}
+
+static const struct option_row *find_row(int c)
+{
+	if (c >= 256 && c < 256 + (int)COUNT(rows))
+		return &rows[c - 256];
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (rows[i].letter == c)
+			return &rows[i];
+	return NULL;
+}
+
+/* getopt found something wrong with the word before optind. */
+static int bad_option(int c, char **argv, struct error *e)
+{
+	const char *word = argv[optind - 1];
+	char letter[3] = { '-', (char)optopt, '\0' };
+
+	if (optopt > 0 && optopt < 256)
+		word = letter;
+	if (c == ':')
+		return fail(e, ST_USAGE, "option '%s' needs an argument" HINT, word);
+	if (optopt >= 256)
+		return fail(e, ST_USAGE, "option '%s' takes no argument" HINT, word);
+	return fail(e, ST_USAGE, "unknown or ambiguous option '%s'" HINT, word);
+}
+
+static int take_plain_words(struct vm_config *cfg, int argc, char **argv, struct error *e)
+{
+	if (optind == argc)
+		return fail(e, ST_USAGE, "run: no KERNEL given" HINT);
+	cfg->kernel = argv[optind++];
+	if (!*cfg->kernel)
+		return bad(e, "run", cfg->kernel, "is no file name");
+	for (; optind < argc; optind++)
+		if (add_disk_word(cfg, argv[optind], true, e) < 0)
+			return OPTIONS_BAD;
+	return OPTIONS_RUN;
+}
+
+enum options_result options_parse(struct vm_config *cfg, int argc, char **argv, struct error *e)
+{
+	struct option longs[COUNT(rows) + 1];
+	char shorts[2 * COUNT(rows) + 2];
+	int c;
+
+	*cfg = (struct vm_config){
+		.append = "", .memory = OPTIONS_MEMORY_DEFAULT, .cpu = cpu_models[0].name,
+		.affinity = -1,
+	};
+	fill_getopt(longs, shorts);
+	optind = 0;			/* glibc and musl: start anew */
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_row *row = find_row(c);
+		char *word = optarg;
+		int result;
+
+		if (!row)
+			return bad_option(c, argv, e);
+		if (row->has_arg == optional_argument && !word && is_stats_file(argv[optind]))
+			word = argv[optind++];
+		result = row->set(cfg, word, e);
+		if (result != OPTIONS_RUN)
+			return result;
+	}
+	return take_plain_words(cfg, argc, argv, e);
+}
