@@ -48,6 +48,7 @@ struct dev_block_request {
 	struct dev_iovec iov[DEV_BLOCK_MAX_IOV];
 	int result;			/* 0 or a positive errno-like code, set by the host */
 	unsigned tag;			/* the chip's own */
+	struct dev_block_request *next;	/* the host's own, while it has the request */
 };
 
 struct dev_services {
@@ -75,6 +76,9 @@ struct dev_services {
 
 	/* Starts a block request; it may complete before the call returns. */
 	void (*block)(void *ctx, struct dev_block_request *r);
+	/* Waits until every request of the device has been handed back: no DMA
+	 * may follow the device's reset. */
+	void (*block_drain)(void *ctx);
 
 	/* The machine-wide wires. */
 	void (*reset)(void *ctx);			/* the CPU's reset line */

@@ -12,8 +12,10 @@
 struct host_disk;
 
 /*
- * Opens a raw image (file or block device).  readonly: never written.
- * snapshot: writes are kept in memory only.  kick(ctx) is called from the
+ * Opens a raw image (file or block device) whose size is a positive multiple
+ * of 512.  readonly: never written, writes fail with EROFS.  snapshot: writes
+ * are kept in memory only.  The image is locked against other processes:
+ * exclusively when it may be written, else shared.  kick(ctx) is called from the
  * worker thread after each completion: the owner must then call
  * host_disk_poll() on its own thread.  0, or -1 with *e.
  */
@@ -27,7 +29,10 @@ bool host_disk_readonly(const struct host_disk *d);
 /* Queues a request; r stays the caller's until host_disk_poll() returns it. A
  * flush is complete when everything that completed before it is durable. */
 void host_disk_submit(struct host_disk *d, struct dev_block_request *r);
-/* The next completed request, or NULL. Never blocks. */
+/* The next completed request, or NULL. Never blocks. Its result is 0 or an
+ * errno value of the host. */
 struct dev_block_request *host_disk_poll(struct host_disk *d);
+/* Waits until nothing is under way; host_disk_poll() then returns it all. */
+void host_disk_drain(struct host_disk *d);
 
 #endif
