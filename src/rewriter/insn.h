@@ -30,12 +30,18 @@ enum insn_kind {
 	IK_SLDT, IK_STR, IK_VERR, IK_VERW, IK_SGDT, IK_SIDT, IK_SMSW, IK_LAR, IK_LSL,
 	IK_INT, IK_CPUID,
 	IK_FXSAVE, IK_FXRSTOR, IK_FNSAVE, IK_FRSTOR, IK_FNINIT,
-	IK_XSAVE, IK_XRSTOR, IK_XGETBV, IK_FSGSBASE,
+	IK_XSAVE, IK_XRSTOR, IK_XGETBV,
+	IK_SYSENTER, IK_SYSCALL,		/* would be system calls of the host */
+	IK_VMCALL,				/* vmcall vmmcall vmfunc: would reach the host's hypervisor */
+	IK_PKRU,				/* rdpkru wrpkru */
 	/* privileged */
 	IK_CLI, IK_STI, IK_HLT, IK_IN, IK_OUT, IK_INS, IK_OUTS,
 	IK_LGDT, IK_LIDT, IK_LLDT, IK_LTR, IK_LMSW, IK_CLTS, IK_INVLPG, IK_INVD, IK_WBINVD,
 	IK_MOV_FROM_CR, IK_MOV_TO_CR, IK_MOV_FROM_DR, IK_MOV_TO_DR,
-	IK_RDMSR, IK_WRMSR, IK_RDPMC, IK_XSETBV, IK_SYSEXIT, IK_SYSENTER,
+	IK_RDMSR, IK_WRMSR, IK_RDPMC, IK_XSETBV, IK_SYSEXIT, IK_SYSRET,
+	IK_INVPCID, IK_MONITOR, IK_MWAIT, IK_CLAC, IK_STAC, IK_RSM, IK_GETSEC, IK_ENCLS,
+	IK_VMX,				/* VMX and SVM instructions other than IK_VMCALL */
+	IK_FSGSBASE,			/* #UD outside of 64-bit mode */
 	IK_RDTSC, IK_RDTSCP,			/* harmless while CR4.TSD is clear and TSC passes through */
 	IK_INT3, IK_INTO, IK_INT1, IK_BOUND, IK_UD,	/* exceptions by design; harmless to scan */
 	IK_COUNT
@@ -86,5 +92,8 @@ int insn_decode(struct insn *insn, const uint8_t *bytes, size_t n, unsigned bits
 const char *insn_kind_name(enum insn_kind kind);
 /* IC_* of a kind. */
 enum insn_class insn_kind_class(enum insn_kind kind);
+/* The assembler mnemonics of a kind (Intel syntax, as Capstone prints them),
+ * separated by single spaces; "" for IK_NONE. */
+const char *insn_kind_mnemonics(enum insn_kind kind);
 
 #endif
