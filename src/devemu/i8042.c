@@ -35,7 +35,7 @@ enum {
 enum {
 	KBD_LEDS = 0xed, KBD_ECHO = 0xee, KBD_SCAN_SET = 0xf0, KBD_ID = 0xf2,
 	KBD_RATE = 0xf3, KBD_DEFAULTS_OFF = 0xf5, KBD_DEFAULTS = 0xf6,
-	KBD_KEY_TYPE_FIRST = 0xfb, KBD_KEY_TYPE_LAST = 0xfd,
+	KBD_KEY_TYPEMATIC = 0xfb, KBD_KEY_MAKE_RELEASE = 0xfc, KBD_KEY_MAKE = 0xfd,
 	KBD_RESEND = 0xfe, KBD_RESET = 0xff,
 	KBD_ACK = 0xfa, KBD_PASSED = 0xaa, KBD_ERROR = 0xfe,
 };
@@ -120,7 +120,9 @@ static void kbd_write(struct i8042 *k, uint8_t v)
 	case KBD_LEDS:
 	case KBD_SCAN_SET:
 	case KBD_RATE:
-	case KBD_KEY_TYPE_FIRST ... KBD_KEY_TYPE_LAST:
+	case KBD_KEY_MAKE_RELEASE:
+	case KBD_KEY_MAKE:
+	case KBD_KEY_TYPEMATIC:
 		k->kbd_command = v;
 		kbd_send(k, KBD_ACK);
 		break;
@@ -141,7 +143,7 @@ static void kbd_write(struct i8042 *k, uint8_t v)
 		k->scan_set = 2;
 		kbd_send(k, KBD_ACK);
 		break;
-	default:		/* F4 enable, F7-FA key types; nothing below ED is one */
+	default:		/* F4 enable, F7-FA types of all keys; below ED there is none */
 		kbd_send(k, v > KBD_SCAN_SET ? KBD_ACK : KBD_ERROR);
 	}
 }
@@ -157,10 +159,12 @@ static void write_outport(struct i8042 *k, uint8_t v)
 /* A command without data. */
 static void run_command(struct i8042 *k, uint8_t v)
 {
+	if (v >= CMD_READ_RAM && v < CMD_READ_RAM + 32)
+		put(k, k->ram[v & 31]);
+	/* Pulses the output port's bits that are 0 in the command. */
+	if (v >= CMD_PULSE && !(v & OUT_RUN))
+		k->s->reset(k->s->ctx);
 	switch (v) {
-	case CMD_READ_RAM ... CMD_READ_RAM + 31:
-		put(k, k->ram[v - CMD_READ_RAM]);
-		break;
 	case CMD_TEST_PASSWORD:
 		put(k, 0xf1);		/* none is set */
 		break;
@@ -202,10 +206,6 @@ static void run_command(struct i8042 *k, uint8_t v)
 	case CMD_READ_TEST:
 		put(k, k->ram[0] & CB_KBD_OFF ? 0 : 1);	/* T0: the keyboard's clock */
 		break;
-	case CMD_PULSE ... CMD_PULSE + 15:	/* pulses the bits that are 0 */
-		if (!(v & OUT_RUN))
-			k->s->reset(k->s->ctx);
-		break;
 	default:
 		break;
 	}
@@ -233,7 +233,7 @@ static void run_with_data(struct i8042 *k, uint8_t command, uint8_t v)
 	case CMD_WRITE_AUX:
 		break;			/* nobody is there */
 	default:
-		k->ram[command - CMD_WRITE_RAM] = v;
+		k->ram[command & 31] = v;
 		if (command == CMD_WRITE_RAM)	/* SYS is copied to the status */
 			k->status = (k->status & ~STATUS_SYS) | (v & CB_SYS);
 	}
