@@ -50,7 +50,7 @@ apt()
 setup_apt()
 {
 	[ -r "$keyring" ] || die "$keyring is missing: install debian-archive-keyring"
-	mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial"
+	mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial" "$dir/apt/none/partial"
 	: >"$dir/apt/status"
 	echo "deb [signed-by=$keyring] $mirror $suite main" >"$dir/apt/sources.list"
 	cat >"$dir/apt/apt.conf" <<EOF
@@ -97,9 +97,12 @@ fetch()
 	release=${kernel#linux-image-}
 	# The kernel by itself: its dependencies are a boot loader's and udev's.
 	(cd "$dir/apt/cache/archives" && apt apt-get download "$kernel") || return 1
-	apt apt-get -y --no-remove --print-uris install $packages >"$dir/apt/uris" || return 1
-	apt apt-get -y --no-remove --download-only install $packages || return 1
+	# apt does not name what it already has: ask with an empty cache.
+	apt apt-get -y -o Dir::Cache::archives="$dir/apt/none" --print-uris install $packages \
+		>"$dir/apt/uris" || return 1
+	apt apt-get -y --download-only install $packages || return 1
 	awk '/^\047/ { print $2 }' "$dir/apt/uris" >"$dir/apt/debs"
+	[ -s "$dir/apt/debs" ]
 }
 
 unpack()

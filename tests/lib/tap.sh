@@ -16,7 +16,7 @@ not_ok()
 {
 	tap_count=$((tap_count + 1))
 	echo "not ok $tap_count - $1"
-	if [ -n "${2-}" ]; then tail -n 100 "$2" | tap_comment; fi
+	if [ -n "${2-}" ]; then tail -n 40 "$2" | tap_comment; fi
 }
 
 # skip NAME REASON: the test NAME cannot be run here.
