@@ -7,6 +7,8 @@
 #include "types.h"
 #include "vcpu.h"
 
+#include <stdio.h>
+
 enum image_kind { IMAGE_LINUX_BZIMAGE, IMAGE_LINUX_ELF, IMAGE_MULTIBOOT, IMAGE_ELF };
 
 /* An executable section (or, without section headers, segment) of the kernel. */
@@ -44,6 +46,9 @@ int image_open(struct image *img, const char *path, struct error *e);
 void image_close(struct image *img);
 /* The symbol that covers addr, or NULL; *off gets the distance. */
 const char *image_symbol_at(const struct image *img, uint32_t addr, uint32_t *off);
+/* Prints what the image is and how it will be booted, for people; returns an
+ * exit status. */
+int image_describe(const struct image *img, FILE *out);
 /* The sensitive-instruction report of `lilyvm check`; returns an exit status. */
 int image_check(const struct image *img, struct error *e);
 

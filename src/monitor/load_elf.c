@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ELF kernels: checked reading through libelf, and placing into guest RAM. */
+#include "monitor/load_parts.h"
+
+#include <gelf.h>
+#include <libelf.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool elf_magic(const uint8_t *buf, size_t n)
+{
+	return n >= SELFMAG && !memcmp(buf, ELFMAG, SELFMAG);
+}
+
+int elf_check(const char *path, const uint8_t *buf, size_t n, struct error *e)
+{
+	unsigned type, machine;
+
+	if (!elf_magic(buf, n))
+		return fail(e, ST_IMAGE, "%s: not an ELF file; give an i386 kernel", path);
+	if (n > EI_CLASS && buf[EI_CLASS] == ELFCLASS64)
+		return fail(e, ST_IMAGE,
+			    "%s: 64-bit kernel: LilyVM runs i386 kernels; build or install a 32-bit one",
+			    path);
+	if (n < sizeof(Elf32_Ehdr))
+		return fail(e, ST_IMAGE, "%s: ELF header cut off; fetch or build the file again",
+			    path);
+	if (buf[EI_CLASS] != ELFCLASS32 || buf[EI_DATA] != ELFDATA2LSB ||
+	    buf[EI_VERSION] != EV_CURRENT)
+		return fail(e, ST_IMAGE,
+			    "%s: not a little-endian ELF32 file; LilyVM runs i386 kernels", path);
+	type = le16(buf + 16);
+	machine = le16(buf + 18);
+	if (machine != EM_386)
+		return fail(e, ST_IMAGE, "%s: ELF machine %u; LilyVM runs i386 kernels (machine 3)",
+			    path, machine);
+	if (type != ET_EXEC && type != ET_DYN)
+		return fail(e, ST_IMAGE, "%s: ELF type %u is not an executable; link it first", path,
+			    type);
+	return 0;
+}
+
+static int damaged(const struct image *img, const char *what, struct error *e)
+{
+	return fail(e, ST_IMAGE, "%s: damaged ELF file: %s; fetch or build the file again",
+		    img->path, what);
+}
+
+static bool inside(uint64_t off, uint64_t len, uint64_t size)
+{
+	return off <= size && len <= size - off;
+}
+
+/* libelf's view of the kernel in memory. */
+static Elf *elf_start(const struct image *img)
+{
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return NULL;
+	return elf_memory((char *)img->elf, img->elf_size);
+}
+
+static int add_segment(const struct image *img, struct elf_layout *l, const GElf_Phdr *ph,
+		       struct error *e)
+{
+	struct elf_segment *s = &l->seg[l->nseg];
+
+	if (l->nseg == ELF_MAX_SEGMENTS)
+		return damaged(img, "too many segments", e);
+	if (!inside(ph->p_offset, ph->p_filesz, img->elf_size))
+		return damaged(img, "a segment ends beyond the file", e);
+	if (ph->p_filesz > ph->p_memsz)
+		return damaged(img, "a segment is larger in the file than in memory", e);
+	if (ph->p_vaddr + ph->p_memsz > 1ull << 32 || ph->p_paddr + ph->p_memsz > 1ull << 32)
+		return damaged(img, "a segment ends beyond 4 GiB", e);
+	s->vaddr = (uint32_t)ph->p_vaddr;
+	s->paddr = ph->p_paddr;
+	s->filesz = (uint32_t)ph->p_filesz;
+	s->memsz = (uint32_t)ph->p_memsz;
+	s->bytes = img->elf + ph->p_offset;
+	s->exec = ph->p_flags & PF_X;
+	l->nseg++;
+	return 0;
+}
+
+static bool is_linux(const struct image *img)
+{
+	return img->kind == IMAGE_LINUX_ELF || img->kind == IMAGE_LINUX_BZIMAGE;
+}
+
+/* Linux before 2.6.12 is linked with p_paddr == p_vaddr; what its boot loaders
+ * take off is __PAGE_OFFSET, so that the kernel lies at 1 MiB. */
+static void correct_addresses(const struct image *img, struct elf_layout *l)
+{
+	const uint32_t page_offset = 0xc0000000;
+
+	if (!is_linux(img))
+		return;
+	for (unsigned i = 0; i < l->nseg; i++)
+		if (l->seg[i].paddr != l->seg[i].vaddr || l->seg[i].vaddr < page_offset)
+			return;
+	for (unsigned i = 0; i < l->nseg; i++)
+		l->seg[i].paddr -= page_offset;
+	l->corrected = true;
+}
+
+static int check_overlap(const struct image *img, struct elf_layout *l, struct error *e)
+{
+	l->low = UINT64_MAX;
+	for (unsigned i = 0; i < l->nseg; i++) {
+		const struct elf_segment *a = &l->seg[i];
+
+		for (unsigned k = 0; k < i; k++) {
+			const struct elf_segment *b = &l->seg[k];
+
+			if (a->paddr < b->paddr + b->memsz && b->paddr < a->paddr + a->memsz)
+				return damaged(img, "segments overlap", e);
+		}
+		if (a->paddr < l->low)
+			l->low = a->paddr;
+		if (a->paddr + a->memsz > l->high)
+			l->high = a->paddr + a->memsz;
+	}
+	return 0;
+}
+
+static int read_segments(const struct image *img, Elf *elf, struct elf_layout *l, struct error *e)
+{
+	GElf_Ehdr eh;
+	size_t n;
+
+	if (!gelf_getehdr(elf, &eh) || elf_getphdrnum(elf, &n))
+		return damaged(img, elf_errmsg(-1), e);
+	l->e_entry = (uint32_t)eh.e_entry;
+	if (!inside(eh.e_phoff, (uint64_t)n * sizeof(Elf32_Phdr), img->elf_size))
+		return damaged(img, "the program headers end beyond the file", e);
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr ph;
+
+		if (!gelf_getphdr(elf, (int)i, &ph))
+			return damaged(img, elf_errmsg(-1), e);
+		if (ph.p_type == PT_LOAD && ph.p_memsz && add_segment(img, l, &ph, e))
+			return -1;
+	}
+	if (!l->nseg)
+		return damaged(img, "nothing to load in it", e);
+	correct_addresses(img, l);
+	return check_overlap(img, l, e);
+}
+
+int elf_layout(const struct image *img, struct elf_layout *l, struct error *e)
+{
+	Elf *elf = elf_start(img);
+	int r;
+
+	memset(l, 0, sizeof *l);
+	if (!elf)
+		return damaged(img, elf_errmsg(-1), e);
+	r = read_segments(img, elf, l, e);
+	elf_end(elf);
+	return r;
+}
+
+int elf_entry(const struct image *img, const struct elf_layout *l, uint32_t *entry,
+	      struct error *e)
+{
+	for (unsigned i = 0; i < l->nseg; i++) {
+		const struct elf_segment *s = &l->seg[i];
+
+		if (l->e_entry - s->vaddr < s->memsz) {
+			*entry = (uint32_t)(s->paddr + (l->e_entry - s->vaddr));
+			return 0;
+		}
+	}
+	for (unsigned i = 0; i < l->nseg; i++) {
+		const struct elf_segment *s = &l->seg[i];
+
+		if (l->e_entry >= s->paddr && l->e_entry - s->paddr < s->memsz) {
+			*entry = l->e_entry;
+			return 0;
+		}
+	}
+	return fail(e, ST_IMAGE, "%s: entry point %#x lies in no segment; link the kernel with one",
+		    img->path, l->e_entry);
+}
+
+/* "Linux version 6." in a segment: init/version.c since 0.99. */
+bool elf_is_linux(const uint8_t *buf, size_t n)
+{
+	static const char banner[] = "Linux version ";
+	const size_t len = sizeof banner - 1;
+	const uint8_t *p = buf, *end = buf + n;
+
+	while ((size_t)(end - p) > len + 1) {
+		p = memchr(p, 'L', (size_t)(end - p) - len - 1);
+		if (!p)
+			return false;
+		if (!memcmp(p, banner, len) && p[len] >= '0' && p[len] <= '9' && p[len + 1] == '.')
+			return true;
+		p++;
+	}
+	return false;
+}
+
+int image_add_section(struct image *img, const struct image_section *s, struct error *e)
+{
+	struct image_section *grown = img->sections;
+
+	/* Grows at 0, 16, 32, 64 ...: whenever the number is such a power of two. */
+	if (!(img->nsections & (img->nsections - 1)) && (!img->nsections || img->nsections >= 16))
+		grown = realloc(grown, (img->nsections ? 2u * img->nsections : 16) * sizeof *s);
+	if (!grown)
+		return fail(e, ST_HOST, "%s: no memory for the section list", img->path);
+	img->sections = grown;
+	img->sections[img->nsections++] = *s;
+	return 0;
+}
+
+/* The segment that holds [vaddr, vaddr + size), or NULL. */
+static const struct elf_segment *segment_of(const struct elf_layout *l, uint64_t vaddr,
+					    uint64_t size)
+{
+	for (unsigned i = 0; i < l->nseg; i++)
+		if (vaddr >= l->seg[i].vaddr && inside(vaddr - l->seg[i].vaddr, size, l->seg[i].memsz))
+			return &l->seg[i];
+	return NULL;
+}
+
+static int add_elf_section(struct image *img, const struct elf_layout *l, const GElf_Shdr *sh,
+			   const char *name, struct error *e)
+{
+	const struct elf_segment *seg = segment_of(l, sh->sh_addr, sh->sh_size);
+	struct image_section s = { .exec = sh->sh_flags & SHF_EXECINSTR };
+	uint64_t off;
+
+	if (!(sh->sh_flags & SHF_ALLOC) || !sh->sh_size || !seg)
+		return 0;
+	off = sh->sh_addr - seg->vaddr;
+	for (size_t i = 0; name && name[i] && i < sizeof s.name - 1; i++)
+		s.name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+	s.vaddr = (uint32_t)sh->sh_addr;
+	s.paddr = seg->paddr + off;
+	s.size = (uint32_t)sh->sh_size;
+	/* What lies in memory is the segment's contents, whatever sh_offset says. */
+	if (sh->sh_type != SHT_NOBITS && inside(off, sh->sh_size, seg->filesz))
+		s.bytes = seg->bytes + off;
+	return image_add_section(img, &s, e);
+}
+
+static int add_segment_sections(struct image *img, const struct elf_layout *l, struct error *e)
+{
+	for (unsigned i = 0; i < l->nseg; i++) {
+		const struct elf_segment *seg = &l->seg[i];
+		struct image_section s = { .vaddr = seg->vaddr, .paddr = seg->paddr,
+					   .size = seg->filesz, .bytes = seg->bytes,
+					   .exec = seg->exec };
+
+		snprintf(s.name, sizeof s.name, "segment %u", i);
+		if (seg->filesz && image_add_section(img, &s, e))
+			return -1;
+	}
+	return 0;
+}
+
+/* Functions and labels in code sections. */
+static bool wanted_symbol(Elf *elf, const Elf32_Sym *sym, const char *name)
+{
+	GElf_Shdr sh;
+	Elf_Scn *scn;
+	unsigned type = ELF32_ST_TYPE(sym->st_info);
+
+	if (type != STT_FUNC && type != STT_NOTYPE)
+		return false;
+	if (!*name || (name[0] == '.' && name[1] == 'L'))
+		return false;
+	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx >= SHN_LORESERVE)
+		return false;
+	scn = elf_getscn(elf, sym->st_shndx);
+	return scn && gelf_getshdr(scn, &sh) && (sh.sh_flags & SHF_EXECINSTR);
+}
+
+static int by_address(const void *va, const void *vb)
+{
+	const struct image_symbol *a = va, *b = vb;
+
+	if (a->addr != b->addr)
+		return a->addr < b->addr ? -1 : 1;
+	/* Of several names for one address the first that has a size is best. */
+	if (a->size != b->size)
+		return a->size > b->size ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static int read_symbols(struct image *img, Elf *elf, const GElf_Shdr *sh, struct error *e)
+{
+	Elf_Scn *link = elf_getscn(elf, sh->sh_link);
+	size_t n = sh->sh_size / sizeof(Elf32_Sym);
+	GElf_Shdr str;
+
+	if (img->symbols || !n || !inside(sh->sh_offset, sh->sh_size, img->elf_size) || !link ||
+	    !gelf_getshdr(link, &str) || str.sh_type != SHT_STRTAB || !str.sh_size ||
+	    !inside(str.sh_offset, str.sh_size, img->elf_size) ||
+	    img->elf[str.sh_offset + str.sh_size - 1])
+		return 0;	/* a kernel runs without its symbols */
+	img->symbols = calloc(n, sizeof *img->symbols);
+	if (!img->symbols)
+		return fail(e, ST_HOST, "%s: no memory for the symbol table", img->path);
+	for (size_t i = 0; i < n; i++) {
+		const char *name;
+		Elf32_Sym sym;
+
+		memcpy(&sym, img->elf + sh->sh_offset + i * sizeof sym, sizeof sym);
+		if (sym.st_name >= str.sh_size)
+			continue;
+		name = (const char *)img->elf + str.sh_offset + sym.st_name;
+		if (wanted_symbol(elf, &sym, name))
+			img->symbols[img->nsymbols++] =
+				(struct image_symbol){ sym.st_value, sym.st_size, name };
+	}
+	qsort(img->symbols, img->nsymbols, sizeof *img->symbols, by_address);
+	return 0;
+}
+
+static int read_section_headers(struct image *img, Elf *elf, const struct elf_layout *l,
+				struct error *e)
+{
+	size_t names = 0;
+	GElf_Ehdr eh;
+
+	if (!gelf_getehdr(elf, &eh))
+		return damaged(img, elf_errmsg(-1), e);
+	if (!eh.e_shoff)
+		return 0;
+	if (!inside(eh.e_shoff, (eh.e_shnum ? eh.e_shnum : 1) * sizeof(Elf32_Shdr), img->elf_size))
+		return damaged(img, "the section headers end beyond the file", e);
+	elf_getshdrstrndx(elf, &names);
+	for (Elf_Scn *scn = elf_nextscn(elf, NULL); scn; scn = elf_nextscn(elf, scn)) {
+		GElf_Shdr sh;
+
+		if (!gelf_getshdr(scn, &sh))
+			return damaged(img, elf_errmsg(-1), e);
+		if (sh.sh_type != SHT_NOBITS && !inside(sh.sh_offset, sh.sh_size, img->elf_size))
+			return damaged(img, "a section ends beyond the file", e);
+		if (add_elf_section(img, l, &sh, elf_strptr(elf, names, sh.sh_name), e))
+			return -1;
+		if (sh.sh_type == SHT_SYMTAB && read_symbols(img, elf, &sh, e))
+			return -1;
+	}
+	return 0;
+}
+
+int elf_read_sections(struct image *img, struct error *e)
+{
+	struct elf_layout l;
+	Elf *elf;
+	int r;
+
+	if (elf_layout(img, &l, e))
+		return -1;
+	elf = elf_start(img);
+	if (!elf)
+		return damaged(img, elf_errmsg(-1), e);
+	r = read_section_headers(img, elf, &l, e);
+	elf_end(elf);
+	if (r == 0 && !img->nsections)
+		r = add_segment_sections(img, &l, e);
+	return r;
+}
+
+void elf_place(const struct elf_layout *l, uint8_t *ram)
+{
+	for (unsigned i = 0; i < l->nseg; i++) {
+		const struct elf_segment *s = &l->seg[i];
+
+		memcpy(ram + s->paddr, s->bytes, s->filesz);
+		memset(ram + s->paddr + s->filesz, 0, s->memsz - s->filesz);
+	}
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the kernel loader share: recognizers and boot protocols
+ * (load_linux.c, load_multiboot.c), ELF reading and placing (load_elf.c), and
+ * the state in which a PC's firmware leaves memory and CPU (load_pc.c).
+ */
+#ifndef LILYVM_LOAD_PARTS_H
+#define LILYVM_LOAD_PARTS_H
+
+#include "monitor/bytes.h"
+#include "monitor/load.h"
+
+#include <stdio.h>
+
+/*
+ * Guest-physical low memory as the loader leaves it:
+ *
+ *	0x00000	interrupt vectors (empty)
+ *	0x00400	BIOS data area
+ *	0x01000	free
+ *	0x90000	boot information: Linux zero page, or Multiboot structures
+ *	0x91000	GDT
+ *	0x92000	command line and other strings
+ *	0xa0000	video memory and ROMs of a PC: no RAM
+ *	0x100000	kernel
+ *
+ * Linux 2.4's decompressor uses 0x2000 .. 0x90000; NetBSD puts page tables
+ * right behind the kernel: nothing of ours may lie there.
+ */
+#define LOW_FREE 0x1000u
+#define LOW_INFO 0x90000u
+#define LOW_GDT 0x91000u
+#define LOW_STRINGS 0x92000u
+#define LOW_END 0xa0000u
+#define HIGH_START 0x100000u
+
+/* No file that a kernel is made of is larger. */
+#define IMAGE_MAX (512u << 20)
+
+/* A checked PT_LOAD segment. */
+struct elf_segment {
+	uint32_t vaddr, filesz, memsz;
+	uint64_t paddr;
+	const uint8_t *bytes;		/* filesz bytes in the ELF file */
+	bool exec;
+};
+
+#define ELF_MAX_SEGMENTS 64
+
+/* Where an ELF kernel wants to be. */
+struct elf_layout {
+	struct elf_segment seg[ELF_MAX_SEGMENTS];
+	unsigned nseg;
+	uint64_t low, high;		/* physical range of all segments */
+	uint32_t e_entry;		/* as in the ELF header */
+	bool corrected;			/* p_paddr was virtual: Linux before 2.6.12 */
+};
+
+/* load_elf.c */
+
+/* Is this the start of an ELF file of any class? */
+bool elf_magic(const uint8_t *buf, size_t n);
+/* Checks that buf is an i386 executable; 0, or -1 with *e naming what it is instead. */
+int elf_check(const char *path, const uint8_t *buf, size_t n, struct error *e);
+/* Does an (elf_check()ed) file hold Linux' banner? */
+bool elf_is_linux(const uint8_t *buf, size_t n);
+/* Reads the PT_LOAD segments of img->elf; physical addresses are corrected for
+ * kernels that are linked without them (Linux before 2.6.12). */
+int elf_layout(const struct image *img, struct elf_layout *l, struct error *e);
+/* The physical address of e_entry; 0, or -1 with *e. */
+int elf_entry(const struct image *img, const struct elf_layout *l, uint32_t *entry,
+	      struct error *e);
+/* Fills img->sections and img->symbols from img->elf. */
+int elf_read_sections(struct image *img, struct error *e);
+/* Adds one section to the image. */
+int image_add_section(struct image *img, const struct image_section *s, struct error *e);
+/* Copies the segments into RAM and clears what they do not fill; they have
+ * been checked to lie in it. */
+void elf_place(const struct elf_layout *l, uint8_t *ram);
+
+/* load_linux.c */
+
+bool linux_is_bzimage(const struct image *img);
+/* Reads the setup header and decompresses the payload. */
+int linux_open_bzimage(struct image *img, struct error *e);
+int linux_load(struct image *img, const struct boot_args *args, struct vcpu *cpu, struct error *e);
+void linux_describe(const struct image *img, FILE *out);
+
+/* load_multiboot.c */
+
+/* Finds the Multiboot header (Multiboot Specification 0.6.96, 3.1.1): its file
+ * offset, or -1. */
+long multiboot_header(const struct image *img);
+int multiboot_open(struct image *img, struct error *e);
+int multiboot_load(struct image *img, const struct boot_args *args, struct vcpu *cpu,
+		   struct error *e);
+void multiboot_describe(const struct image *img, FILE *out);
+
+/* load.c */
+
+/* Recognizes img->file (img->path names it in messages); 0, or -1 with *e.
+ * What it allocates is freed by image_close(), in either case. */
+int image_recognize(struct image *img, struct error *e);
+/* Size of a regular file of at most IMAGE_MAX bytes. */
+int file_size(const char *path, const char *what, uint64_t *size, struct error *e);
+/* Reads its first size bytes. */
+int file_read(const char *path, const char *what, void *buf, uint64_t size, struct error *e);
+
+/* load_pc.c */
+
+#define E820_RAM 1u
+#define E820_RESERVED 2u
+#define PC_MAX_RANGES 3
+
+struct pc_range { uint64_t start, size; uint32_t type; };
+
+/* The memory map that int 15h, ax=e820h of a PC would give. */
+unsigned pc_memory_map(uint64_t ram_size, struct pc_range map[PC_MAX_RANGES]);
+/* Writes the BIOS data area. */
+void pc_bios_data(uint8_t *ram);
+/*
+ * Enters 32-bit protected mode at the physical address entry: paging and
+ * interrupts off, flat segments, code 0x10 and data 0x18, from a GDT in low
+ * memory, general registers zero but for ESP, which points below LOW_INFO.
+ */
+void pc_enter(struct vcpu *cpu, uint8_t *ram, uint32_t entry);
+/* Can a PC's RAM, if there is enough of it, hold a kernel at [start, end)? 0, or
+ * -1 with *e. */
+int range_check(const struct image *img, uint64_t start, uint64_t end, struct error *e);
+/* The message of "not enough guest memory", need bytes in all; returns -1. */
+int ram_too_small(const struct image *img, const struct boot_args *args, uint64_t need,
+		  struct error *e);
+
+#endif
