@@ -7,7 +7,7 @@
 #include "monitor/vm.h"
 #include "options.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,38 +28,28 @@ static void print_usage(FILE *out);
 
 /* ---- run ---- */
 
-/* The VM as the signal thread sees it: there or not. */
+/* The VM as the signal thread sees it: not there yet, or until that thread has
+ * been stopped. */
 struct running {
-	pthread_mutex_t lock;
-	struct vm *vm;
+	_Atomic(struct vm *) vm;
 	char reason[64];
 };
 
 static bool quit_on_signal(void *ctx, const char *name)
 {
 	struct running *r = ctx;
-	bool there;
+	struct vm *vm = atomic_load(&r->vm);
 
-	pthread_mutex_lock(&r->lock);
-	there = r->vm != NULL;
-	if (there) {
-		snprintf(r->reason, sizeof(r->reason), "ended by SIG%s", name);
-		vm_quit(r->vm, ST_KILLED, r->reason);
-	}
-	pthread_mutex_unlock(&r->lock);
-	return there;
-}
-
-static void set_running(struct running *r, struct vm *vm)
-{
-	pthread_mutex_lock(&r->lock);
-	r->vm = vm;
-	pthread_mutex_unlock(&r->lock);
+	if (!vm)
+		return false;
+	snprintf(r->reason, sizeof(r->reason), "ended by SIG%s", name);
+	vm_quit(vm, ST_KILLED, r->reason);
+	return true;
 }
 
 static int run_vm(const struct vm_config *cfg, struct error *e)
 {
-	struct running running = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct running running = { .vm = NULL };
 	struct vm *vm = NULL;
 	int status;
 
@@ -69,9 +59,8 @@ static int run_vm(const struct vm_config *cfg, struct error *e)
 		host_signals_stop();
 		return e->status;
 	}
-	set_running(&running, vm);
+	atomic_store(&running.vm, vm);
 	status = vm_run(vm, e);
-	set_running(&running, NULL);
 	host_signals_stop();
 	vm_destroy(vm);
 	return status;

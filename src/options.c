@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "options.h"
 
+#include "hostos/file.h"
+
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HINT "; try 'lilyvm help run'"
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -341,15 +342,20 @@ static bool ends_in(const char *s, const char *suffix)
 
 /*
  * --stats FILE: getopt takes an optional argument only behind '='.  The next
- * word is one if it looks like a file of statistics, and must not be an
- * existing file (the kernel!) unless its name says that it is ours.
+ * word is one if its name says so, or if it is a path at which there is nothing
+ * that could be meant otherwise: an existing file may be the kernel.
  */
 static bool is_stats_file(const char *word)
 {
+	enum host_file_kind kind;
+	uint64_t size;
+
 	if (!word || *word == '-')
 		return false;
-	return ends_in(word, ".json") || ends_in(word, ".txt") ||
-	       (strchr(word, '/') && access(word, F_OK) != 0);
+	if (ends_in(word, ".json") || ends_in(word, ".txt"))
+		return true;
+	return strchr(word, '/') &&
+	       (host_file_stat(word, &kind, &size) != 0 || kind == HOST_FILE_OTHER);
 }
 
 static void fill_getopt(struct option *longs, char *shorts)

@@ -119,7 +119,8 @@ static const struct {
 } stats[] = {
 	{ "--stats|s.json|k", true }, { "--stats|s.txt|k", true },
 	{ "--stats|/no/such/dir/s|k", true }, { "--stats=s|k", true },
-	{ "--stats|k", false }, { "--stats|/dev/null", false }, { "--stats|--|k", false },
+	{ "--stats|/dev/null|k", true }, { "--stats|k", false }, { "--stats|/etc/passwd", false },
+	{ "--stats|--|k", false },
 	{ "k|--stats", false }, { "k|d|--stats|s.json", true },
 };
 
