@@ -565,9 +565,7 @@ START_TEST(pty_back_end)
 	poll_console();
 	expect_serial("typed\003");
 	print("shown\n");
-	do
-		n = read(fd, buf, sizeof(buf) - 1);
-	while (n > 0 && !strncmp(buf, "nobody", 6));
+	n = read(fd, buf, sizeof(buf) - 1);
 	ck_assert_int_eq(n, 6);
 	ck_assert_mem_eq(buf, "shown\n", 6);
 	close(fd);

@@ -241,7 +241,8 @@ static void output_lost(struct host_console *c, int error)
 		c->out = -1;
 }
 
-/* Waits until out takes bytes; false: it is gone, or nobody wants to wait. */
+/* Waits until out takes bytes; false: it is gone, or nobody wants to wait.  A
+ * pseudo-terminal that nobody has open would keep what is written. */
 static bool wait_writable(struct host_console *c)
 {
 	struct pollfd p[2] = {
@@ -252,9 +253,11 @@ static bool wait_writable(struct host_console *c)
 	while (poll(p, 2, -1) < 0)
 		if (errno != EINTR)
 			return false;
+	if (c->kind == HOST_CONSOLE_PTY && (p[0].revents & POLLHUP))
+		return false;
 	if (p[0].revents & POLLOUT)
 		return true;
-	if (p[0].revents && c->kind != HOST_CONSOLE_PTY)
+	if (p[0].revents)
 		output_lost(c, EPIPE);
 	return false;
 }
