@@ -105,7 +105,12 @@ END_TEST
 
 START_TEST(keyboard_commands)
 {
-	static const struct { uint8_t send[2]; unsigned n; uint8_t want[4]; unsigned nwant; } t[] = {
+	static const struct {
+		uint8_t send[2];
+		unsigned n;
+		uint8_t want[4];
+		unsigned nwant;
+	} t[] = {
 		{ { 0xed, 0x07 }, 2, { 0xfa, 0xfa }, 2 },
 		{ { 0xee }, 1, { 0xee }, 1 },
 		{ { 0xf0, 0x00 }, 2, { 0xfa, 0xfa, 0x02 }, 3 },

@@ -386,6 +386,30 @@ START_TEST(wide_and_bad_accesses)
 }
 END_TEST
 
+/* Whatever is written, the next edge lies ahead and the timer waits for it. */
+START_TEST(nonsense_is_survived)
+{
+	setup();
+	srand(1);
+	for (unsigned i = 0; i < 300000; i++) {
+		uint64_t tick, step = (uint64_t)rand() % (i % 100 ? 3000 : 200000000);
+
+		fakedev_run(&f, f.now + step, timer, &pit);
+		i8254_out(&pit, rand() % 5, 1 << rand() % 3, (uint32_t)rand());
+		i8254_in(&pit, rand() % 5, 1 << rand() % 3);
+		i8254_port61_out(&pit, rand() & 0xff);
+		i8254_port61_in(&pit);
+		tick = dev_clock_ticks(&pit.clock, f.now);
+		ck_assert_uint_gt(pit.edge, tick);
+		ck_assert_uint_gt(f.deadline, f.now);
+		if (pit.edge == DEV_NO_TICK)
+			ck_assert_uint_eq(f.deadline, DEV_NO_DEADLINE);
+		else
+			ck_assert_uint_eq(f.deadline, ns_of(pit.edge));
+	}
+}
+END_TEST
+
 START_TEST(clock_is_exact)
 {
 	static const uint32_t rates[] = { 1, 32768, I8254_HZ, (1u << 24) - 1 };
@@ -397,12 +421,13 @@ START_TEST(clock_is_exact)
 
 		for (int i = 0; i < 100000; i++) {
 			uint64_t t = dev_clock_ticks(&c, ns), next;
+			unsigned __int128 cycles = (unsigned __int128)ns * c.hz;
 
-			ck_assert_uint_eq(t, (uint64_t)((unsigned __int128)ns * c.hz / 1000000000));
+			ck_assert_uint_eq(t, (uint64_t)(cycles / 1000000000));
 			next = dev_clock_ns(&c, t + 1);
 			ck_assert_uint_eq(dev_clock_ticks(&c, next - 1), t);
 			ck_assert_uint_eq(dev_clock_ticks(&c, next), t + 1);
-			ns = next + (uint64_t)rand() % (i % 10 ? 3000000 : 3000000000u);
+			ns = next + (uint64_t)rand() % (i % 10 ? 3000000u : 3000000000u);
 		}
 	}
 }
@@ -411,7 +436,7 @@ END_TEST
 FAKEDEV_MAIN("i8254", waveforms, gate_triggers_modes_1_and_5, gate_stops_counting,
 	     bcd_and_access_modes, latch_holds_until_it_is_read, read_back_latches_several,
 	     null_count_until_loaded, mode_3_takes_a_new_count_after_half_a_period,
-	     periodic_interrupts_do_not_drift, missed_periods_give_one_interrupt_in_phase, one_shots,
-	     mode_0_stops_at_the_first_byte, reading_past_the_edge_raises_the_interrupt,
+	     periodic_interrupts_do_not_drift, missed_periods_give_one_interrupt_in_phase,
+	     one_shots, mode_0_stops_at_the_first_byte, reading_past_the_edge_raises_the_interrupt,
 	     an_early_timer_is_armed_again, port_61, after_reset_as_the_bios_leaves_it,
-	     wide_and_bad_accesses, clock_is_exact)
+	     wide_and_bad_accesses, nonsense_is_survived, clock_is_exact)

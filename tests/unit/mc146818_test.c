@@ -100,9 +100,10 @@ START_TEST(calendar)
 		year = tm.tm_year + 1900;
 		setup(t);
 		out(RTC_B, 0x06);
-		expect_time((uint8_t[]){ year / 1000 << 4 | year / 100 % 10, year % 100, tm.tm_mon + 1,
-					 tm.tm_mday, tm.tm_wday + 1, tm.tm_hour, tm.tm_min,
-					 tm.tm_sec });
+		expect_time((uint8_t[]){
+			year / 1000 << 4 | year / 100 % 10, year % 100, tm.tm_mon + 1, tm.tm_mday,
+			tm.tm_wday + 1, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		});
 		out(RTC_SEC, tm.tm_sec);	/* reads the registers back */
 		ck_assert_int_eq(rtc.sec, t);
 	}
