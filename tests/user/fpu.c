@@ -56,7 +56,8 @@ static void pattern(struct state *s, uint32_t seed)
 
 #define EACH8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 
-/* After set() and before get() nothing that touches the FPU may be called. */
+/* Between set() and get() there must be nothing for which a compiler might use
+ * the FPU, as it does for memset. */
 static inline void set(const struct state *s)
 {
 	__asm__ volatile("fninit\n\tfldcw %0" : : "m"(s->cw));
@@ -70,7 +71,6 @@ static inline void set(const struct state *s)
 
 static inline void get(struct state *s)
 {
-	memset(s, 0, sizeof(*s));
 #define STORE(n) __asm__ volatile("movups %%xmm" #n ", %0" : "=m"(s->xmm[n]));
 	EACH8(STORE)
 #undef STORE

@@ -110,6 +110,9 @@ int main(void)
 	open_console();
 	load_modules();
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
+	/* What the firmware and the kernel have printed may end in mid-line. */
+	putchar('\n');
+	fflush(stdout);
 	status = run_test();
 	printf("init: usertest ended with status %d\n", status);
 	fflush(stdout);
