@@ -182,7 +182,8 @@ static const struct command commands[] = {
 	{ "check", command_check, "check KERNEL",
 	  "list a kernel's sensitive instructions; status 1 if there are any left" },
 	{ "info", command_info, "info KERNEL", "say what a kernel file is" },
-	{ "host", command_host, "host", "check what this host offers; status 1 if it is not enough" },
+	{ "host", command_host, "host",
+	  "check what this host offers; status 1 if it is not enough" },
 	{ "help", command_help, "help [COMMAND]", "explain a command" },
 	{ "version", command_version, "version", "print the version" },
 };

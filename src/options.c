@@ -307,13 +307,14 @@ static const struct option_row {
 void options_help(FILE *out)
 {
 	fprintf(out, "usage: lilyvm run [options] KERNEL [DISK...]\n"
-		"KERNEL is a bzImage, an ELF vmlinux or a Multiboot ELF file, DISK a raw image.\n\n");
+		"KERNEL is a bzImage, an ELF vmlinux or a Multiboot ELF file, DISK a raw image."
+		"\n\n");
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		char left[64];
 
 		if (rows[i].letter)
-			snprintf(left, sizeof(left), "-%c, --%s %s", rows[i].letter, rows[i].name,
-				 rows[i].arg);
+			snprintf(left, sizeof(left), "-%c, --%s %s", rows[i].letter,
+				 rows[i].name, rows[i].arg);
 		else
 			snprintf(left, sizeof(left), "    --%s %s", rows[i].name, rows[i].arg);
 		fprintf(out, strlen(left) > 28 ? "  %s\n  %28s %s\n" : "  %-28s%.0s %s\n", left, "",

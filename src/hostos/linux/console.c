@@ -43,6 +43,7 @@ struct host_console {
 	int in;				/* -1: none, or its end has been reached */
 	int listener;			/* UNIX: the listening socket, else -1 */
 	char *socket_path;		/* UNIX: to be unlinked */
+	bool background;		/* STDIO: another job had the terminal */
 	bool input_ended;		/* UNIX: the client has shut down its side */
 	int pause;			/* milliseconds not to look at in, 0: look */
 
@@ -157,13 +158,26 @@ static void read_input(struct host_console *c)
 	}
 }
 
+/* Reading a terminal in the background would stop us.  A shell's `fg` tells a
+ * job that runs nothing. */
+static void look_for_foreground(struct host_console *c)
+{
+	bool background = terminal_background(c->in);
+
+	if (background)
+		c->pause = PAUSE_MS;
+	else if (c->background)
+		terminal_resume();
+	c->background = background;
+}
+
 /* What the reader waits for; fd -1: nothing but its own wake-up. */
 static struct pollfd what_to_watch(struct host_console *c)
 {
 	struct pollfd p = { .fd = -1, .events = POLLIN };
 
-	if (c->kind == HOST_CONSOLE_STDIO && c->in >= 0 && terminal_background(c->in))
-		c->pause = PAUSE_MS;
+	if (c->kind == HOST_CONSOLE_STDIO && c->in >= 0)
+		look_for_foreground(c);
 	if (c->pause)
 		return p;
 	if (c->listener >= 0 && c->in < 0) {
