@@ -12,7 +12,14 @@
  *	                                original byte is looked up by address
  *
  * The real 6C-6F without F2/F3 prefix, E5 and E7 are themselves replaced by
- * the catch-all.  With an F2/F3 prefix 6C-6F are the real ins/outs.
+ * the catch-all.  With an F2/F3 prefix 6C-6F are the real ins/outs; a sensitive
+ * instruction that has such a prefix gets the catch-all in place of the prefix.
+ *
+ * Real unprefixed ins and outs, and in and out of 32 bits with an immediate
+ * port, are recognized at load time only (codemap_scan_section()).  Compilers
+ * and drivers do not use them, but the kernel copies substitutes about: in code
+ * that appears later, such a byte is taken for a substitute that stands for
+ * itself, and a catch-all is identified by its neighbourhood.
  */
 #ifndef LILYVM_REWRITER_H
 #define LILYVM_REWRITER_H
@@ -25,6 +32,10 @@ enum { SUBST_PUSHF = 0x6c, SUBST_POPF = 0x6d, SUBST_ANY = 0x6e, SUBST_0F = 0x6f,
 /* The substituted first opcode byte for insn, whose original first opcode byte
  * is op, or -1 if it needs no substitution. */
 int subst_byte(const struct insn *insn, uint8_t op);
+
+/* Where in the instruction at bytes the substitute goes: the first opcode byte,
+ * or the first F2 or F3 prefix. */
+unsigned subst_offset(const struct insn *insn, const uint8_t *bytes);
 
 /*
  * Turns bytes that were read from patched code back into what the guest's
@@ -43,15 +54,29 @@ struct codepage;
 
 /* Sites of all code pages of a VM. */
 struct codemap;
+/* ram_size in bytes; NULL if memory runs out. */
 struct codemap *codemap_new(uint64_t ram_size);
 void codemap_free(struct codemap *map);
+
+/*
+ * Original byte for a SUBST_ANY that the guest copied to a place that is not
+ * recorded (a signal trampoline on a user stack, a patched function): compares
+ * the n bytes around it, of which bytes[off] is the SUBST_ANY, with all recorded
+ * sites.  -1 if none has the same neighbourhood, or several that differ.
+ */
+int codemap_identify(const struct codemap *map, const uint8_t *bytes, uint32_t n, uint32_t off);
 
 /* Original byte for the SUBST_ANY at guest-physical gpa, or -1. */
 int codemap_original(const struct codemap *map, gpa_t gpa);
 
 /* Statistics for --stats and the tests. */
 struct codemap_stats {
-	uint64_t pages_scanned, pages_rescanned, sites, bytes_decoded;
+	uint64_t pages_scanned;		/* for the first time, or wholly */
+	uint64_t pages_rescanned;	/* only where they had changed */
+	uint64_t sites;			/* bytes substituted, ever */
+	uint64_t bytes_decoded;
+	uint64_t disputed;		/* sites left alone because Capstone saw something else */
+	uint64_t unknown;		/* copied catch-alls that could not be identified */
 };
 const struct codemap_stats *codemap_stats(const struct codemap *map);
 
@@ -71,7 +96,7 @@ typedef uint8_t *codemap_page_fn(void *ctx, gva_t page, gpa_t *gpa);
  * data (tables in .text, the bytes after a Linux 2.4 BUG()) is left alone as
  * far as it can be told; see the implementation's head comment.
  *
- * Returns the number of sites patched by this call.  When the page was
+ * Returns the number of sites patched by this call, -1 if memory runs out.  When the page was
  * scanned before and is unchanged, returns 0 quickly; when it changed, only
  * the changed parts are decoded again.  Sites that straddle the end of the
  * page are handled when the first byte lies in this page.
@@ -82,9 +107,12 @@ int codemap_scan(struct codemap *map, codemap_page_fn *get, void *ctx,
 /*
  * Scans [start, start+size) of a loaded image by linear disassembly, before
  * the guest runs: the executable section of an ELF file, whose start is an
- * instruction boundary.  mem points to the bytes, gpa is where they lie.
+ * instruction boundary.  mem points to the bytes in guest RAM (the whole pages
+ * around them are read), gpa is where they lie, vaddr their linked address.
+ * Returns the number of sites patched, -1 if memory runs out.
  */
-int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, uint32_t size);
+int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, gva_t vaddr,
+			 uint32_t size);
 
 /*
  * Puts the original bytes back into a copy of code that user mode will run or
