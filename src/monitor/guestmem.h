@@ -25,6 +25,10 @@ struct vm;
 bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, struct fault *f);
 bool gmem_write(struct vm *vm, gva_t a, const void *buf, uint32_t n, uint32_t how, struct fault *f);
 
+/* What a CR3 load, or invlpg, does to the monitor's own translations. */
+void gmem_flush(struct vm *vm);
+void gmem_flush_page(struct vm *vm, gva_t a);
+
 /* Host pointer to n bytes of RAM at gpa, or NULL if they are not all RAM. */
 void *gmem_ram(struct vm *vm, gpa_t gpa, uint64_t n);
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The monitor's access to guest memory, through its own view of RAM and a
+ * software TLB.  The TLB obeys the guest's flushes as a real one does.
+ */
+#include "monitor/machine.h"
+
+#include <string.h>
+
+/* Tag: page number | rights that were checked; never 0 for a valid entry. */
+#define TAG_VALID 0x800u
+
+void *gmem_ram(struct vm *vm, gpa_t gpa, uint64_t n)
+{
+	if (gpa.v >= vm->ram.size || n > vm->ram.size - gpa.v)
+		return NULL;
+	return vm->ram.base + gpa.v;
+}
+
+void gmem_flush(struct vm *vm)
+{
+	if (!++vm->tlb.generation) {
+		memset(vm->tlb.entry, 0, sizeof vm->tlb.entry);
+		vm->tlb.generation = 1;
+	}
+}
+
+static struct tlb_entry *tlb_slot(struct vm *vm, uint32_t page, uint32_t how)
+{
+	uint32_t h = (page >> PAGE_SHIFT) ^ (page >> (PAGE_SHIFT + 9)) ^ (how << 3);
+
+	return &vm->tlb.entry[h % TLB_SIZE];
+}
+
+void gmem_flush_page(struct vm *vm, gva_t a)
+{
+	static const uint32_t hows[] = { 0, ACC_WRITE, ACC_USER, ACC_USER | ACC_WRITE };
+	size_t i;
+
+	for (i = 0; i < sizeof hows / sizeof *hows; i++) {
+		struct tlb_entry *t = tlb_slot(vm, a.v & PAGE_MASK, hows[i]);
+
+		if ((t->tag & PAGE_MASK) == (a.v & PAGE_MASK))
+			t->tag = 0;
+	}
+}
+
+/* The page of a, or NULL: with f->vector VEC_NONE if it holds no RAM. */
+static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, struct fault *f)
+{
+	uint32_t page = a.v & PAGE_MASK;
+	struct tlb_entry *t;
+	struct walk w;
+	uint8_t *p;
+
+	how &= ACC_WRITE | ACC_USER;
+	t = tlb_slot(vm, page, how);
+	if (t->tag == (page | TAG_VALID | how) && t->generation == vm->tlb.generation)
+		return t->page;
+	f->vector = VEC_NONE;
+	if (!mmu_translate(vm, a, how, &w, f))
+		return NULL;
+	p = gmem_ram(vm, w.pa, PAGE_SIZE);
+	if (!p)
+		return NULL;
+	if (how & ACC_WRITE) {
+		struct frame *fr = &vm->frames[w.pa.v >> PAGE_SHIFT];
+
+		/* Code that the monitor writes for the guest is data again. */
+		if (fr->code)
+			view_make_writable(vm, w.pa.v >> PAGE_SHIFT);
+	}
+	t->tag = page | TAG_VALID | how;
+	t->generation = vm->tlb.generation;
+	t->page = p;
+	return p;
+}
+
+bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, struct fault *f)
+{
+	uint8_t *out = buf;
+
+	while (n) {
+		uint32_t room = PAGE_SIZE - (a.v & ~PAGE_MASK);
+		uint32_t len = n < room ? n : room;
+		uint8_t *p = page_of(vm, a, how, f);
+
+		if (p)
+			memcpy(out, p + (a.v & ~PAGE_MASK), len);
+		else if (f->vector != VEC_NONE)
+			return false;
+		else
+			memset(out, 0xff, len);
+		out += len;
+		a.v += len;
+		n -= len;
+	}
+	return true;
+}
+
+bool gmem_write(struct vm *vm, gva_t a, const void *buf, uint32_t n, uint32_t how, struct fault *f)
+{
+	uint32_t room = PAGE_SIZE - (a.v & ~PAGE_MASK);
+	uint32_t first = n < room ? n : room;
+	uint8_t *p = page_of(vm, a, how | ACC_WRITE, f), *q = NULL;
+
+	if (!p && f->vector != VEC_NONE)
+		return false;
+	/* Both pages are checked before either is written. */
+	if (first < n) {
+		q = page_of(vm, GVA(a.v + first), how | ACC_WRITE, f);
+		if (!q && f->vector != VEC_NONE)
+			return false;
+	}
+	if (p)
+		memcpy(p + (a.v & ~PAGE_MASK), buf, first);
+	if (q)
+		memcpy(q, (const uint8_t *)buf + first, n - first);
+	return true;
+}

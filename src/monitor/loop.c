@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The run loop: deliver what is pending, enter the guest, find out why it came
+ * back.  Kernel mode runs directly on the CPU; what traps is interpreted, and
+ * so is what follows as long as the next sensitive instruction is near.
+ */
+#include "monitor/machine.h"
+
+#include <string.h>
+
+/* Flags that the real CPU keeps while kernel code runs; the others are the
+ * virtual CPU's alone. */
+#define REAL_FLAGS (FL_ARITH | FL_TF | FL_DF | FL_ID)
+
+/* Instructions to interpret in search of the next sensitive one: about what
+ * one trap costs. */
+#define AHEAD_BUDGET 60
+/* A site whose successor is never near is tried again now and then. */
+#define AHEAD_RETRY 32
+/* Kernel accesses to one user page that are interpreted before it is mapped. */
+#define TOUCH_LIMIT 6
+/* A page that holds code and written data is not flipped for ever. */
+#define FLIP_LIMIT 64
+
+const struct insn *loop_fetch(struct vm *vm, struct fault *f)
+{
+	struct vcpu *c = &vm->cpu;
+	uint32_t a = c->seg[S_CS].base + c->eip;
+	uint8_t bytes[16];
+	unsigned bits = c->seg[S_CS].attr & SEG_DB ? 32 : 16;
+	uint32_t how = c->cpl == 3 ? ACC_USER : ACC_READ;
+	uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK);
+	const struct insn *insn;
+	struct fault ignored;
+
+	if (room >= 16) {
+		if (!gmem_read(vm, GVA(a), bytes, 16, how, f))
+			return NULL;
+	} else {
+		memset(bytes, 0, sizeof bytes);
+		if (!gmem_read(vm, GVA(a), bytes, room, how, f))
+			return NULL;
+		if (!gmem_read(vm, GVA(a + room), bytes + room, 16 - room, how, &ignored)) {
+			struct insn probe;
+
+			/* The next page matters only if the instruction reaches it. */
+			if (insn_decode(&probe, bytes, room, bits) < 0) {
+				*f = ignored;
+				return NULL;
+			}
+		}
+	}
+	/* Pages that run directly have been patched. */
+	if (c->cpl == 0 && (view_entry(&vm->kview, a) & VE_X)) {
+		struct walk w;
+		int any = mmu_probe(vm, GVA(a), &w) ? codemap_original(vm->code, GPA(w.pa.v | (a & ~PAGE_MASK))) : -1;
+
+		if (subst_undo(bytes, sizeof bytes, any) < 0) {
+			vm_end(vm, ST_LIMIT, "a patched instruction was copied to %#x and cannot be told", a);
+			*f = (struct fault){ VEC_UD, 0, 0 };
+			return NULL;
+		}
+	}
+	insn = insncache_get(&vm->insns, a, bytes, bits);
+	if (insn->cls == IC_INVALID) {
+		*f = (struct fault){ VEC_UD, 0, 0 };
+		return NULL;
+	}
+	return insn;
+}
+
+static void unknown(struct vm *vm, const struct insn *insn)
+{
+	vm_end(vm, ST_LIMIT, "the emulator does not know the instruction at %x:%08x (%s, opcode %#x)",
+	       vm->cpu.seg[S_CS].sel, vm->cpu.eip, insn_kind_name(insn->kind), insn->opcode);
+}
+
+/* Carries out one fetched instruction with all that a CPU does around it. */
+static enum interp_result step(struct vm *vm, const struct insn *insn, struct fault *f)
+{
+	struct vcpu *c = &vm->cpu;
+	bool tf = c->eflags & FL_TF, shadow = c->shadow;
+	enum interp_result r;
+
+	r = insn->kind == IK_NONE ? interp_insn(vm, insn, f) : emulate(vm, insn, f);
+	if (r == INTERP_OK || r == INTERP_STOP) {
+		if (shadow)
+			c->shadow = false;
+		if (tf && !vm->ending) {
+			c->dr[6] |= 0x4000;
+			*f = (struct fault){ VEC_DB, 0, 0 };
+			trap_exception(vm, f);
+			return INTERP_STOP;
+		}
+	}
+	return r;
+}
+
+/* One instruction that has to be interpreted now. */
+static void step_one(struct vm *vm)
+{
+	const struct insn *insn;
+	struct fault f;
+
+	insn = loop_fetch(vm, &f);
+	if (!insn) {
+		trap_exception(vm, &f);
+		return;
+	}
+	switch (step(vm, insn, &f)) {
+	case INTERP_FAULT:
+		trap_exception(vm, &f);
+		break;
+	case INTERP_UNKNOWN:
+		unknown(vm, insn);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool attention(const struct vm *vm)
+{
+	return vm->hc->kick || vm->ending || vm->reset_wanted || vm->events.rearm ||
+	       (vcpu_interruptible(&vm->cpu) && platform_intr(&vm->plat));
+}
+
+static bool can_go_ahead(const struct vm *vm)
+{
+	const struct vcpu *c = &vm->cpu;
+
+	return c->cpl == 0 && !c->halted && !(c->eflags & FL_TF) && !attention(vm) &&
+	       (view_entry(&vm->kview, c->seg[S_CS].base + c->eip) & VE_X);
+}
+
+/* Interprets up to the next sensitive instruction and through it; false if
+ * none was near or something else came up. */
+static bool go_ahead_once(struct vm *vm)
+{
+	const struct insn *insn;
+	enum interp_result r;
+	struct fault f;
+	unsigned n;
+
+	for (n = 0; n < AHEAD_BUDGET && can_go_ahead(vm); n++) {
+		bool sensitive;
+
+		insn = loop_fetch(vm, &f);
+		if (!insn || (insn->kind == IK_NONE && !interp_can(insn)))
+			return false;
+		sensitive = insn->kind != IK_NONE;
+		r = step(vm, insn, &f);
+		if (r == INTERP_UNKNOWN)
+			return false;	/* found again, and named, by its trap */
+		vm->stats.ahead_insns++;
+		if (r == INTERP_FAULT) {
+			trap_exception(vm, &f);
+			return true;
+		}
+		if (sensitive)
+			return true;
+	}
+	return false;
+}
+
+static void go_ahead(struct vm *vm)
+{
+	while (can_go_ahead(vm)) {
+		uint32_t eip = vm->cpu.eip;
+		struct ahead_site *s = &vm->ahead[(eip ^ eip >> 12) % AHEAD_SITES];
+
+		if (s->eip != eip)
+			*s = (struct ahead_site){ .eip = eip, .score = 2 };
+		if (!s->score) {
+			if (++s->reach % AHEAD_RETRY)
+				return;
+			s->score = 1;
+		}
+		if (go_ahead_once(vm)) {
+			if (s->score < 3)
+				s->score++;
+		} else {
+			s->score--;
+			return;
+		}
+	}
+}
+
+/* ---- traps of kernel code ---- */
+
+static uint8_t *code_page(void *ctx, gva_t page, gpa_t *gpa)
+{
+	struct vm *vm = ctx;
+	struct walk w;
+
+	if (!mmu_probe(vm, page, &w))
+		return NULL;
+	*gpa = w.pa;
+	return gmem_ram(vm, w.pa, PAGE_SIZE);
+}
+
+/* Kernel code goes on in a page that is not executable yet. */
+static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
+{
+	uint32_t frame = w->pa.v >> PAGE_SHIFT, e = view_entry(&vm->kview, a);
+
+	if (w->pa.v >= vm->ram.size || a < host_low_min()) {
+		step_one(vm);
+		return;
+	}
+	if (!(e & VE_P) || e >> PAGE_SHIFT != frame) {
+		if (!view_fill(&vm->kview, a, w, ACC_READ)) {
+			vm_end(vm, ST_HOST, "the host cannot map the page at %#x", a);
+			return;
+		}
+	}
+	codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(a));
+	view_make_exec(&vm->kview, a, frame);
+}
+
+/* A user page that kernel code touches now and then is not worth a mapping,
+ * which the next CR3 load would take away. */
+static bool touched_rarely(struct vm *vm, uint32_t a)
+{
+	uint32_t vpn = a >> PAGE_SHIFT;
+	unsigned slot = vpn % TOUCH_SLOTS;
+
+	vm->touched = true;
+	if (vm->touch[slot].vpn != vpn) {
+		vm->touch[slot].vpn = vpn;
+		vm->touch[slot].count = 0;
+	}
+	return ++vm->touch[slot].count <= TOUCH_LIMIT;
+}
+
+/* Interprets the faulting instruction if that is possible at all. */
+static bool interpret_access(struct vm *vm)
+{
+	const struct insn *insn;
+	struct fault f;
+
+	insn = loop_fetch(vm, &f);
+	if (!insn || insn->kind != IK_NONE || !interp_can(insn))
+		return false;
+	vm->stats.user_access++;
+	switch (step(vm, insn, &f)) {
+	case INTERP_FAULT:
+		trap_exception(vm, &f);
+		return true;
+	case INTERP_UNKNOWN:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
+{
+	uint32_t how = error & PF_W ? ACC_WRITE : ACC_READ;
+	struct frame *fr;
+	struct walk w;
+	struct fault f;
+
+	vm->stats.trap_pf++;
+	if (!mmu_translate(vm, GVA(a), how, &w, &f)) {
+		TRACE(vm, TRACE_MMU, "kernel page fault at %08x, error %x, eip %08x", a, f.error, vm->cpu.eip);
+		trap_exception(vm, &f);
+		return;
+	}
+	if (error & PF_I) {
+		exec_fault(vm, a, &w);
+		return;
+	}
+	TRACE(vm, TRACE_MMU, "fill %08x -> %08llx %s, eip %08x", a, (unsigned long long)w.pa.v,
+	      how ? "write" : "read", vm->cpu.eip);
+	fr = w.pa.v < vm->ram.size ? &vm->frames[w.pa.v >> PAGE_SHIFT] : NULL;
+	if (fr && fr->code && how) {
+		if (fr->flips >= FLIP_LIMIT && interpret_access(vm))
+			return;
+		view_make_writable(vm, w.pa.v >> PAGE_SHIFT);
+	}
+	if (fr && (w.flags & PTE_U) && vcpu_paging(&vm->cpu) && touched_rarely(vm, a) && interpret_access(vm))
+		return;
+	vm->stats.fills++;
+	if (!view_fill(&vm->kview, a, &w, how) && !interpret_access(vm))
+		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, by an instruction that cannot be interpreted",
+		       a, (unsigned long long)w.pa.v);
+}
+
+static void raise_host_exception(struct vm *vm, unsigned vector, uint32_t error)
+{
+	struct fault f = { vector, error, 0 };
+
+	vm->stats.trap_other++;
+	trap_exception(vm, &f);
+}
+
+/* #GP and its like: a sensitive instruction, or a fault of the guest's own that
+ * the interpreter finds again with the guest's segments. */
+static void general_fault(struct vm *vm)
+{
+	const struct insn *insn;
+	struct fault f;
+
+	vm->stats.trap_gp++;
+	insn = loop_fetch(vm, &f);
+	if (!insn) {
+		if (!vm->ending)
+			trap_exception(vm, &f);
+		return;
+	}
+	if (insn->kind == IK_NONE && !interp_can(insn)) {
+		raise_host_exception(vm, VEC_GP, 0);
+		return;
+	}
+	TRACE(vm, TRACE_EXITS, "%s at %08x", insn_kind_name(insn->kind), vm->cpu.eip);
+	step_one(vm);
+}
+
+static void kernel_trap(struct vm *vm)
+{
+	struct host_cpu *hc = vm->hc;
+	struct fault f;
+
+	vm->stats.kernel_traps++;
+	switch (hc->trapno) {
+	case VEC_PF:
+		kernel_page_fault(vm, hc->cr2, hc->error);
+		break;
+	case VEC_TS:
+	case VEC_NP:
+	case VEC_SS:
+	case VEC_GP:
+		general_fault(vm);
+		break;
+	case VEC_BP:
+	case VEC_OF:
+		vm->stats.trap_other++;
+		if (!trap_software(vm, hc->trapno, &f))
+			trap_exception(vm, &f);
+		break;
+	case VEC_DB:
+		vm->cpu.dr[6] |= 0x4000;
+		raise_host_exception(vm, VEC_DB, 0);
+		break;
+	default:
+		raise_host_exception(vm, hc->trapno, 0);
+	}
+}
+
+static void kernel_run(struct vm *vm)
+{
+	struct vcpu *c = &vm->cpu;
+	struct host_cpu *hc = vm->hc;
+	int exit;
+
+	go_ahead(vm);
+	if (c->cpl || c->halted || attention(vm))
+		return;
+	segment_to_host(vm, hc);
+	memcpy(hc->gpr, c->gpr, sizeof hc->gpr);
+	hc->eip = c->eip;
+	hc->eflags = (c->eflags & REAL_FLAGS) | FL_IF | FL_FIXED;
+	vm->stats.kernel_runs++;
+	exit = host_enter(hc);
+	if (exit == HOST_EXIT_BADSEG) {
+		vm_end(vm, ST_HOST, "the host refuses a segment of the guest (cs %#x ss %#x ds %#x)",
+		       c->seg[S_CS].sel, c->seg[S_SS].sel, c->seg[S_DS].sel);
+		return;
+	}
+	if (hc->eip != c->eip)
+		c->shadow = false;
+	memcpy(c->gpr, hc->gpr, sizeof c->gpr);
+	c->eip = hc->eip;
+	c->eflags = (c->eflags & ~REAL_FLAGS) | (hc->eflags & REAL_FLAGS);
+	if (exit == HOST_EXIT_KICK)
+		vm->stats.kernel_kicks++;
+	else
+		kernel_trap(vm);
+}
+
+/* ---- the loop ---- */
+
+/* Virtual-8086 mode is interpreted. */
+static void vm86_run(struct vm *vm)
+{
+	while ((vm->cpu.eflags & FL_VM) && !attention(vm))
+		step_one(vm);
+}
+
+static void service(struct vm *vm)
+{
+	vm->hc->kick = 0;
+	platform_poll(vm);
+	event_service(vm);
+	if (vm->panic_deadline && host_now() > vm->panic_deadline)
+		vm_end(vm, ST_PANIC, "the guest panicked");
+}
+
+static void halt(struct vm *vm)
+{
+	if (!(vm->cpu.eflags & FL_IF)) {
+		vm_end(vm, console_saw_panic(vm->plat.console) ? ST_PANIC : ST_OK, "%s", "");
+		return;
+	}
+	host_wait_kick(vm->hc);
+}
+
+void loop_run(struct vm *vm)
+{
+	struct vcpu *c = &vm->cpu;
+
+	while (!vm->ending) {
+		if (vm->hc->kick || vm->events.rearm)
+			service(vm);
+		if (vm->reset_wanted)
+			vm_reset(vm);
+		if (vm->ending)
+			break;
+		if (vcpu_interruptible(c) && platform_intr(&vm->plat))
+			trap_interrupt(vm, i8259_ack(&vm->plat.pic));
+		else if (c->halted)
+			halt(vm);
+		else if (c->eflags & FL_VM)
+			vm86_run(vm);
+		else if (c->cpl == 3)
+			user_run(vm);
+		else
+			kernel_run(vm);
+	}
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * struct vm: the whole state of a virtual machine, for the files of
+ * src/monitor.  Each part belongs to the file that its comment names.
+ */
+#ifndef LILYVM_MACHINE_H
+#define LILYVM_MACHINE_H
+
+#include "hostos/engine.h"
+#include "hostos/hostos.h"
+#include "layout.h"
+#include "monitor/emulate.h"
+#include "monitor/event.h"
+#include "monitor/guestmem.h"
+#include "monitor/insncache.h"
+#include "monitor/load.h"
+#include "monitor/mirror.h"
+#include "monitor/mmu.h"
+#include "monitor/platform.h"
+#include "monitor/stats.h"
+#include "monitor/trace.h"
+#include "monitor/uspace.h"
+#include "monitor/vcpu.h"
+#include "monitor/vm.h"
+#include "rewriter/rewriter.h"
+
+/* guestmem.c: what is known of each guest-physical page. */
+struct frame {
+	/* Where the kernel view shows it: up to two pages, then "many". */
+	uint32_t vpn[2];
+	uint8_t nviews;			/* saturates at FRAME_MANY */
+	bool code;			/* scanned: not writable in the kernel view */
+	uint8_t flips;			/* changes between code and data */
+};
+#define FRAME_MANY 3
+
+/* guestmem.c: translations the monitor itself uses. */
+#define TLB_SIZE 512
+struct tlb_entry {
+	uint32_t tag;			/* page | rights, see guestmem.c */
+	uint32_t generation;
+	uint8_t *page;
+};
+struct tlb {
+	struct tlb_entry entry[TLB_SIZE];
+	uint32_t generation;
+};
+
+/* fpu.c: where the guest's x87/SSE registers are. */
+struct fpu {
+	bool in_child;			/* in the child below; else in host_cpu.fpu */
+	struct child *child;
+};
+
+/* loop.c: how far it pays to interpret after a trap at an address. */
+#define AHEAD_SITES 4096
+struct ahead_site {
+	uint32_t eip;
+	uint8_t reach;			/* instructions to the next sensitive one, 0: unknown */
+	uint8_t score;
+};
+
+/* loop.c: user pages touched by kernel mode since the last CR3 load. */
+#define TOUCH_SLOTS 64
+
+/* How long a panicking guest may go on, ns. */
+#define PANIC_GRACE 1000000000ull
+
+struct vm {
+	struct vcpu cpu;
+	struct host_cpu *hc;
+	struct host_ram ram;
+	struct frame *frames;
+	uint32_t nframes;
+	struct tlb tlb;
+	struct codemap *code;
+	struct insn_cache insns;
+	struct view kview;		/* mirror.c */
+	struct engine *engine;
+	struct pool pool;		/* uspace.c */
+	struct fpu fpu;
+	struct events events;
+	struct platform plat;
+	struct image image;
+	struct vm_config cfg;
+	struct stats stats;
+	struct trace trace;
+	struct ahead_site ahead[AHEAD_SITES];
+	struct { uint32_t vpn; uint32_t count; } touch[TOUCH_SLOTS];
+	bool touched;
+	struct segment host_ldt[S_COUNT];	/* segment.c: LDT entries as they were set last */
+	uint64_t tsc_hz;
+
+	/* The page fault that was delivered last from user mode: its page is
+	 * mapped before user code goes on. */
+	uint32_t prefault;
+	bool prefault_valid;
+
+	/* How it ends: set once by vm_end(). */
+	volatile int ending;
+	int status;
+	char reason[256];
+	volatile int reset_wanted;
+	unsigned dead_children;
+	uint64_t panic_deadline;	/* host time; the guest panicked and may still print */
+};
+
+/* Ends the VM after the current instruction; the first call counts. */
+void vm_end(struct vm *vm, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* vm.c: hardware reset, and the kernel loaded again. */
+void vm_reset(struct vm *vm);
+
+/* cpu.c */
+void cpu_reset(struct vm *vm);
+/* CPUID as the guest sees it. */
+void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4]);
+bool cpu_rdmsr(struct vm *vm, uint32_t msr, uint64_t *v);
+bool cpu_wrmsr(struct vm *vm, uint32_t msr, uint64_t v);
+/* SYSENTER from user mode (SDM 2); false: #GP. */
+bool cpu_sysenter(struct vm *vm);
+/* Writes control registers with all that follows from it; false: #GP. */
+bool cpu_set_cr0(struct vm *vm, uint32_t v);
+bool cpu_set_cr4(struct vm *vm, uint32_t v);
+void cpu_set_cr3(struct vm *vm, uint32_t v);
+/* Guest flags that a mode may change, merged into c->eflags. */
+void cpu_set_flags(struct vcpu *c, uint32_t v, uint32_t mask);
+
+/* segment.c */
+/* Loads a data segment register (or SS) from selector sel with all checks. */
+bool segment_load(struct vm *vm, int reg, uint16_t sel, struct fault *f);
+/* Reads the descriptor that sel names; false with *f (error = selector). */
+bool segment_descriptor(struct vm *vm, uint16_t sel, uint32_t d[2], gva_t *where, struct fault *f);
+void segment_from_descriptor(struct segment *s, uint16_t sel, const uint32_t d[2]);
+/* Sets a code segment that has been checked; also the CPL. */
+void segment_set_cs(struct vcpu *c, const struct segment *s, unsigned cpl);
+static inline bool segment_flat(const struct segment *s)
+{
+	return s->base == 0 && s->limit == 0xffffffff && (s->attr & SEG_DB);
+}
+/* Fills hc's selectors and bases for running kernel code. */
+void segment_to_host(struct vm *vm, struct host_cpu *hc);
+
+/* trap.c */
+/* Delivers an exception or interrupt through the IDT.  Faults on the way
+ * become double faults; a triple fault resets or ends the VM. */
+void trap_exception(struct vm *vm, const struct fault *f);
+/* int n (soft: the gate's DPL is checked), into, int3; false: *f instead. */
+bool trap_software(struct vm *vm, unsigned vector, struct fault *f);
+void trap_interrupt(struct vm *vm, unsigned vector);
+/* iret and far transfers; eip is behind the instruction only on success. */
+enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct fault *f);
+
+/* fpu.c */
+/* Brings the FPU registers into host_cpu.fpu (kernel mode is going to use them). */
+void fpu_to_kernel(struct vm *vm);
+/* Brings them into the child that is about to run. */
+void fpu_to_child(struct vm *vm, struct child *c);
+/* A child is going away or ran: keep its registers. */
+void fpu_child_gone(struct vm *vm, struct child *c);
+enum interp_result fpu_emulate(struct vm *vm, const struct insn *insn, struct fault *f);
+
+/* loop.c */
+void loop_run(struct vm *vm);
+/* Bytes at eip as the guest's compiler wrote them; returns the decoded
+ * instruction or NULL with *f. */
+const struct insn *loop_fetch(struct vm *vm, struct fault *f);
+
+/* dump.c */
+/* Writes registers, code, page walks: why and where the guest died. */
+void dump_guest(struct vm *vm, FILE *out, const char *why);
+void dump_registers(struct vm *vm, FILE *out);
+void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va);
+
+#endif

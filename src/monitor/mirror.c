@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Views of guest memory (see mirror.h).
+ *
+ * Kernel view: a page is either writable or executable, never both.  A page
+ * becomes executable only after its code was scanned (codemap_scan), and stops
+ * being so when somebody writes to it.
+ */
+#include "monitor/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Neighbours mapped along with a page: in the kernel, whose memory is mostly
+ * contiguous, and in a child, where each piece costs a host system call. */
+#define KERNEL_AROUND 64
+#define USER_AROUND 16
+
+void view_init(struct view *v, struct vm *vm, struct uspace *us)
+{
+	memset(v, 0, sizeof *v);
+	v->vm = vm;
+	v->us = us;
+}
+
+void view_free(struct view *v)
+{
+	unsigned i;
+
+	for (i = 0; i < 1024; i++)
+		free(v->table[i]);
+	memset(v->table, 0, sizeof v->table);
+	v->pages = 0;
+}
+
+/* ---- host mappings behind a view ---- */
+
+static bool host_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights)
+{
+	if (v->us) {
+		uspace_map(v->us, va, (uint64_t)frame << PAGE_SHIFT, n << PAGE_SHIFT, rights);
+		return true;
+	}
+	return !host_low_map(&v->vm->ram, va, (uint64_t)frame << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT,
+			     rights, n <= KERNEL_AROUND);
+}
+
+static void host_unmap(struct view *v, uint32_t va, uint32_t n)
+{
+	if (v->us)
+		uspace_unmap(v->us, va, (uint64_t)n << PAGE_SHIFT);
+	else
+		host_low_unmap(va, (uint64_t)n << PAGE_SHIFT);
+}
+
+static void host_protect(struct view *v, uint32_t va, uint32_t n, unsigned rights)
+{
+	if (v->us)
+		uspace_protect(v->us, va, n << PAGE_SHIFT, rights);
+	else
+		host_low_protect(va, (uint64_t)n << PAGE_SHIFT, rights);
+}
+
+/* User code needs no scan: it cannot do anything in user mode that LilyVM has
+ * to see and does not. */
+static unsigned entry_rights(const struct view *v, uint32_t e)
+{
+	return HP_R | (e & VE_W ? HP_W : 0) | (v->us || (e & VE_X) ? HP_X : 0);
+}
+
+/* ---- entries ---- */
+
+static void frame_add(struct frame *fr, uint32_t vpn)
+{
+	if (fr->nviews < 2)
+		fr->vpn[fr->nviews] = vpn;
+	if (fr->nviews < FRAME_MANY)
+		fr->nviews++;
+}
+
+static void frame_drop(struct frame *fr, uint32_t vpn)
+{
+	if (fr->nviews == FRAME_MANY)
+		return;		/* stays "many": only found by searching */
+	if (fr->nviews == 2 && fr->vpn[0] == vpn)
+		fr->vpn[0] = fr->vpn[1];
+	if (fr->nviews)
+		fr->nviews--;
+}
+
+static void entry_set(struct view *v, uint32_t va, uint32_t e)
+{
+	struct view_table *t = v->table[va >> 22];
+	uint32_t *slot = &t->entry[(va >> 12) & 1023];
+	uint32_t old = *slot;
+	struct frame *frames = v->vm->frames;
+
+	if (old & VE_P) {
+		t->count--;
+		v->pages--;
+		t->nonglobal -= !(old & VE_G);
+		if (!v->us)
+			frame_drop(&frames[old >> PAGE_SHIFT], va >> PAGE_SHIFT);
+	}
+	if (e & VE_P) {
+		t->count++;
+		v->pages++;
+		t->nonglobal += !(e & VE_G);
+		if (!v->us)
+			frame_add(&frames[e >> PAGE_SHIFT], va >> PAGE_SHIFT);
+	}
+	*slot = e;
+}
+
+void view_clear(struct view *v)
+{
+	unsigned i, j;
+
+	for (i = 0; i < 1024; i++) {
+		struct view_table *t = v->table[i];
+
+		if (!t || !t->count)
+			continue;
+		host_unmap(v, i << 22, 1024);
+		for (j = 0; j < 1024; j++)
+			if (t->entry[j] & VE_P)
+				entry_set(v, i << 22 | j << 12, 0);
+	}
+}
+
+/* The entry that the guest's tables give for a page (VE_P clear: none).  It is
+ * writable only if the guest has noted the page as dirty, so that the first
+ * write is seen; in the kernel view, code pages are not writable. */
+static uint32_t wanted(struct view *v, const struct walk *w)
+{
+	struct vm *vm = v->vm;
+	uint32_t e = (w->pa.v & PAGE_MASK) | VE_P;
+	bool user_view = v->us != NULL;
+
+	if (w->pa.v >= vm->ram.size)
+		return 0;
+	if (user_view && !(w->flags & PTE_U))
+		return 0;
+	if ((w->flags & PTE_D) && mmu_allowed(vm, w, ACC_WRITE | (user_view ? ACC_USER : 0)) &&
+	    (user_view || !vm->frames[w->pa.v >> PAGE_SHIFT].code))
+		e |= VE_W;
+	if (w->flags & PTE_G)
+		e |= VE_G;
+	if (w->flags & PTE_U)
+		e |= VE_U;
+	return e;
+}
+
+/* ---- filling ---- */
+
+/* What would be mapped at va as a neighbour; 0 if nothing, or it is mapped. */
+static uint32_t neighbour(struct view *v, uint32_t va, struct walk *w)
+{
+	if (view_entry(v, va) & VE_P)
+		return 0;
+	/* Only pages that the guest has used before. */
+	if (!mmu_probe(v->vm, GVA(va), w) || !(w->flags & PTE_A))
+		return 0;
+	return wanted(v, w);
+}
+
+static bool continues(uint32_t e, uint32_t next, uint32_t step)
+{
+	return next == e + step * PAGE_SIZE;
+}
+
+/* Extends [*first, *last] around va by pages that continue it in RAM too. */
+static void contiguous_run(struct view *v, uint32_t e, uint32_t va, uint32_t lo, uint32_t hi,
+			   uint32_t *first, uint32_t *last)
+{
+	struct walk w;
+
+	*first = *last = va;
+	while (*last < hi && continues(e, neighbour(v, *last + PAGE_SIZE, &w), (*last - va) / PAGE_SIZE + 1))
+		*last += PAGE_SIZE;
+	while (*first > lo) {
+		uint32_t n = neighbour(v, *first - PAGE_SIZE, &w);
+
+		if (!n || !continues(n, e, (va - *first) / PAGE_SIZE + 1))
+			break;
+		*first -= PAGE_SIZE;
+	}
+}
+
+static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uint32_t last)
+{
+	uint32_t base = e - (va - first), a;
+
+	if (!host_map(v, first, base >> PAGE_SHIFT, (last - first) / PAGE_SIZE + 1, entry_rights(v, e)))
+		return false;
+	for (a = first;; a += PAGE_SIZE) {
+		entry_set(v, a, base + (a - first));
+		if (a == last)
+			break;
+	}
+	return true;
+}
+
+bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
+{
+	uint32_t around = v->us ? USER_AROUND : KERNEL_AROUND;
+	uint32_t lo, hi, first, last, e, a;
+	struct walk nw;
+
+	va &= PAGE_MASK;
+	(void)how;
+	e = wanted(v, w);
+	if (!e || va < host_low_min())
+		return false;
+	if (!v->table[va >> 22]) {
+		v->table[va >> 22] = calloc(1, sizeof **v->table);
+		if (!v->table[va >> 22])
+			return false;
+	}
+	lo = va & ~(around * PAGE_SIZE - 1);
+	hi = lo + (around - 1) * PAGE_SIZE;
+	if (lo < host_low_min())
+		lo = host_low_min();
+	contiguous_run(v, e, va, lo, hi, &first, &last);
+	if (!map_run(v, e, va, first, last))
+		return false;
+	if (!v->us)
+		return true;
+	/* In a child the other neighbours go into the same batch. */
+	for (a = lo; a != hi + PAGE_SIZE; a = last + PAGE_SIZE) {
+		last = a;
+		e = neighbour(v, a, &nw);
+		if (!e)
+			continue;
+		contiguous_run(v, e, a, a, hi, &first, &last);
+		map_run(v, e, a, a, last);
+	}
+	return true;
+}
+
+/* ---- code pages of the kernel view ---- */
+
+static void entry_rights_set(struct view *v, uint32_t va, uint32_t set, uint32_t clear)
+{
+	uint32_t *slot = &v->table[va >> 22]->entry[(va >> 12) & 1023];
+	uint32_t e = (*slot & ~clear) | set;
+
+	if (e == *slot)
+		return;
+	*slot = e;
+	host_protect(v, va & PAGE_MASK, 1, entry_rights(v, e));
+}
+
+/* Changes the rights wherever the kernel view shows the frame. */
+static void frame_rights(struct vm *vm, uint32_t frame, uint32_t clear)
+{
+	struct frame *fr = &vm->frames[frame];
+	struct view *v = &vm->kview;
+	unsigned i, j;
+
+	if (fr->nviews < FRAME_MANY) {
+		for (i = 0; i < fr->nviews; i++)
+			entry_rights_set(v, fr->vpn[i] << PAGE_SHIFT, 0, clear);
+		return;
+	}
+	for (i = 0; i < 1024; i++)
+		for (j = 0; v->table[i] && v->table[i]->count && j < 1024; j++)
+			if ((v->table[i]->entry[j] & VE_P) && v->table[i]->entry[j] >> PAGE_SHIFT == frame)
+				entry_rights_set(v, i << 22 | j << 12, 0, clear);
+}
+
+void view_make_exec(struct view *v, uint32_t va, uint32_t frame)
+{
+	struct vm *vm = v->vm;
+
+	if (!vm->frames[frame].code) {
+		vm->frames[frame].code = true;
+		frame_rights(vm, frame, VE_W);
+		/* The monitor's own write translations must notice too. */
+		gmem_flush(vm);
+	}
+	entry_rights_set(v, va, VE_X, VE_W);
+	vm->stats.exec_fills++;
+}
+
+void view_make_writable(struct vm *vm, uint32_t frame)
+{
+	if (!vm->frames[frame].code)
+		return;
+	vm->frames[frame].code = false;
+	if (vm->frames[frame].flips < 255)
+		vm->frames[frame].flips++;
+	frame_rights(vm, frame, VE_X);
+	vm->stats.code_flips++;
+}
+
+/* ---- repair ---- */
+
+/* Pending unmap of adjacent pages; pages that are not mapped may lie between. */
+struct gap {
+	uint32_t first, end;
+};
+
+static void gap_flush(struct view *v, struct gap *g)
+{
+	if (g->end != g->first)
+		host_unmap(v, g->first, (g->end - g->first) >> PAGE_SHIFT);
+	g->first = g->end = 0;
+}
+
+/* Drops rights that the guest took back, or the page; true if it was dropped. */
+static bool repair_entry(struct view *v, uint32_t va, uint32_t old, uint32_t want)
+{
+	uint32_t lost;
+
+	if (!(want & VE_P) || (want ^ old) >> PAGE_SHIFT) {
+		entry_set(v, va, 0);
+		return true;
+	}
+	lost = old & ~want & VE_W;
+	if ((old ^ want) & (VE_G | VE_U))
+		entry_set(v, va, (old & ~(VE_G | VE_U)) | (want & (VE_G | VE_U)));
+	if (lost) {
+		entry_rights_set(v, va, 0, lost);
+		v->vm->stats.repair_changes++;
+	}
+	return false;
+}
+
+static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
+{
+	struct view_table *t = v->table[i];
+	struct gap gap = { 0, 0 };
+	unsigned j, left = t->count;
+	struct walk w;
+
+	for (j = 0; left; j++) {
+		uint32_t old = t->entry[j], va = i << 22 | j << 12;
+		uint32_t want;
+
+		if (!(old & VE_P))
+			continue;
+		left--;
+		if ((old & VE_G) && !globals) {
+			gap_flush(v, &gap);
+			continue;
+		}
+		want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, &w) : 0;
+		if (!repair_entry(v, va, old, want)) {
+			gap_flush(v, &gap);
+			continue;
+		}
+		v->vm->stats.repair_changes++;
+		if (gap.first == gap.end)
+			gap.first = va;
+		gap.end = va + PAGE_SIZE;
+	}
+	gap_flush(v, &gap);
+}
+
+void view_repair(struct view *v, uint32_t cr3, bool globals)
+{
+	unsigned i;
+
+	for (i = 0; i < 1024; i++) {
+		struct view_table *t = v->table[i];
+
+		if (t && (globals ? t->count : t->nonglobal))
+			repair_table(v, cr3, i, globals);
+	}
+}
+
+void view_repair_page(struct view *v, uint32_t cr3, uint32_t va)
+{
+	uint32_t old = view_entry(v, va);
+	struct walk w;
+	uint32_t want;
+
+	if (!(old & VE_P))
+		return;
+	va &= PAGE_MASK;
+	want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, &w) : 0;
+	if (repair_entry(v, va, old, want))
+		host_unmap(v, va, 1);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Views: host mappings that mirror guest page tables.  One view is the low
+ * half of the monitor's process (kernel mode), one more belongs to each child.
+ * A view remembers for each page what it maps, so that it is repaired by
+ * difference instead of being rebuilt.
+ */
+#ifndef LILYVM_MIRROR_H
+#define LILYVM_MIRROR_H
+
+#include "monitor/mmu.h"
+#include "types.h"
+
+struct vm;
+struct uspace;
+
+/* An entry: frame address | flags. */
+#define VE_P 0x01u		/* mapped */
+#define VE_W 0x02u		/* writable on the host */
+#define VE_X 0x04u		/* executable on the host */
+#define VE_G 0x08u		/* the guest marked it global */
+#define VE_U 0x10u		/* a user page */
+
+struct view_table {
+	uint32_t entry[1024];
+	uint16_t count;			/* mapped entries */
+	uint16_t nonglobal;		/* of these, without VE_G */
+};
+
+struct view {
+	struct vm *vm;
+	struct uspace *us;		/* NULL: the kernel view */
+	struct view_table *table[1024];
+	uint32_t pages;			/* mapped entries in all */
+};
+
+void view_init(struct view *v, struct vm *vm, struct uspace *us);
+/* Forgets everything without host calls, frees the tables. */
+void view_free(struct view *v);
+/* Unmaps everything. */
+void view_clear(struct view *v);
+
+/* The entry of a page, 0 if not mapped. */
+static inline uint32_t view_entry(const struct view *v, uint32_t va)
+{
+	const struct view_table *t = v->table[va >> 22];
+
+	return t ? t->entry[(va >> 12) & 1023] : 0;
+}
+
+/*
+ * Maps the page of va, which w translates and the guest's rights allow, with
+ * neighbours that the guest maps the same way.  how: ACC_* of the access.
+ * False: the host cannot map it (below vm.mmap_min_addr, or no RAM there).
+ */
+bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how);
+
+/* Kernel view: makes a scanned page executable, or a code page writable. */
+void view_make_exec(struct view *v, uint32_t va, uint32_t frame);
+void view_make_writable(struct vm *vm, uint32_t frame);
+
+/* Compares what is mapped with the guest's tables and changes what differs.
+ * globals: those marked global too (else they are kept, as a CR3 load does). */
+void view_repair(struct view *v, uint32_t cr3, bool globals);
+/* The same for one page (invlpg). */
+void view_repair_page(struct view *v, uint32_t cr3, uint32_t va);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Creating, running, resetting and ending a virtual machine. */
+#include "monitor/machine.h"
+
+#include "hostos/probe.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vcpu *vm_vcpu(struct vm *vm)
+{
+	return &vm->cpu;
+}
+
+void vm_end(struct vm *vm, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (vm->ending)
+		return;
+	vm->status = status;
+	va_start(ap, fmt);
+	vsnprintf(vm->reason, sizeof vm->reason, fmt, ap);
+	va_end(ap);
+	vm->ending = 1;
+}
+
+void vm_quit(struct vm *vm, int status, const char *reason)
+{
+	vm_end(vm, status, "%s", reason);
+	console_cancel(vm->plat.console);
+	host_kick(vm->hc);
+}
+
+void vm_reset_request(struct vm *vm)
+{
+	vm->reset_wanted = 1;
+	host_kick(vm->hc);
+}
+
+/* ---- starting ---- */
+
+static int create_memory(struct vm *vm, struct error *e)
+{
+	if (host_ram_create(&vm->ram, vm->cfg.memory, e))
+		return -1;
+	vm->nframes = vm->ram.size >> PAGE_SHIFT;
+	vm->frames = calloc(vm->nframes, sizeof *vm->frames);
+	vm->code = codemap_new(vm->ram.size);
+	if (!vm->frames || !vm->code)
+		return fail(e, ST_HOST, "out of memory; use a smaller --memory");
+	view_init(&vm->kview, vm, NULL);
+	gmem_flush(vm);
+	return 0;
+}
+
+static int load_kernel(struct vm *vm, struct error *e)
+{
+	const struct boot_args args = {
+		.cmdline = vm->cfg.append, .initrd = vm->cfg.initrd,
+		.modules = vm->cfg.modules, .nmodules = vm->cfg.nmodules,
+		.ram = vm->ram.base, .ram_size = vm->ram.size,
+	};
+
+	cpu_reset(vm);
+	return image_load(&vm->image, &args, &vm->cpu, e);
+}
+
+int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
+{
+	struct vm *vm = calloc(1, sizeof *vm);
+
+	if (!vm)
+		return fail(e, ST_HOST, "out of memory");
+	*out = vm;
+	vm->cfg = *cfg;
+	if (host_require(e) || host_low_check(e) ||
+	    (cfg->affinity != -2 && host_pin(cfg->affinity, e)) ||
+	    trace_open(&vm->trace, cfg, e) ||
+	    image_open(&vm->image, cfg->kernel, e) ||
+	    create_memory(vm, e) ||
+	    host_cpu_create(&vm->hc, e) ||
+	    engine_create(&vm->engine, vm->hc, &vm->ram, e))
+		return -1;
+	pool_init(vm);
+	event_init(vm);
+	vm->tsc_hz = host_tsc_hz();
+	if (platform_create(vm, e) || load_kernel(vm, e))
+		return -1;
+	platform_reset(vm);
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	pool_free(vm);
+	engine_destroy(vm->engine);
+	platform_destroy(vm);
+	host_cpu_destroy(vm->hc);
+	view_free(&vm->kview);
+	codemap_free(vm->code);
+	free(vm->frames);
+	host_ram_destroy(&vm->ram);
+	image_close(&vm->image);
+	trace_close(&vm->trace);
+	free(vm);
+}
+
+void vm_reset(struct vm *vm)
+{
+	struct error e;
+
+	vm->reset_wanted = 0;
+	if (vm->cfg.reboot_exit) {
+		vm_end(vm, console_saw_panic(vm->plat.console) ? ST_PANIC : ST_OK, "%s", "");
+		return;
+	}
+	TRACE(vm, TRACE_CPU, "reset");
+	platform_reset(vm);
+	pool_free(vm);
+	view_clear(&vm->kview);
+	codemap_forget(vm->code, GPA(0), vm->ram.size);
+	memset(vm->frames, 0, vm->nframes * sizeof *vm->frames);
+	memset(vm->ram.base, 0, vm->ram.size);
+	gmem_flush(vm);
+	vm->fpu.in_child = false;
+	vm->prefault_valid = false;
+	if (load_kernel(vm, &e))
+		vm_end(vm, e.status, "%s", e.text);
+}
+
+/* ---- running ---- */
+
+static void time_limit(void *ctx)
+{
+	struct vm *vm = ctx;
+
+	vm_end(vm, ST_TIME, "time limit of %u s reached", vm->cfg.time_limit);
+}
+
+static void write_stats(struct vm *vm)
+{
+	const char *path = vm->cfg.stats_file;
+	size_t n = path ? strlen(path) : 0;
+	FILE *f = path ? fopen(path, "w") : stderr;
+
+	if (!f) {
+		fprintf(stderr, "lilyvm: cannot write statistics to %s\n", path);
+		return;
+	}
+	stats_print(vm, f, n > 5 && !strcmp(path + n - 5, ".json"));
+	if (f != stderr)
+		fclose(f);
+}
+
+int vm_run(struct vm *vm, struct error *e)
+{
+	if (vm->cfg.time_limit)
+		event_timer_arm(vm, event_timer_new(vm, time_limit, vm), vm->cfg.time_limit * 1000000000ull);
+	vm->events.rearm = true;
+	loop_run(vm);
+	/* Output must be complete before the reason is told. */
+	if (vm->status == ST_LIMIT)
+		dump_guest(vm, stderr, vm->reason);
+	if (vm->cfg.stats)
+		write_stats(vm);
+	e->status = vm->status;
+	snprintf(e->text, sizeof e->text, "%s", vm->reason);
+	return vm->status;
+}
+
+/* ---- the monitor prompt ---- */
+
+static void info_registers(struct vm *vm, const char *arg, FILE *out)
+{
+	(void)arg;
+	dump_registers(vm, out);
+}
+
+static void info_mmu(struct vm *vm, const char *arg, FILE *out)
+{
+	if (arg && *arg)
+		dump_walk(vm, out, "address", strtoul(arg, NULL, 16));
+	else
+		fprintf(out, "kernel view: %u pages; %u user spaces; cr3 %08x\n", vm->kview.pages, vm->pool.n,
+			vm->cpu.cr3);
+}
+
+static void info_irq(struct vm *vm, const char *arg, FILE *out)
+{
+	(void)arg;
+	platform_info_irq(vm, out);
+}
+
+static void info_devices(struct vm *vm, const char *arg, FILE *out)
+{
+	(void)arg;
+	platform_info_devices(vm, out);
+}
+
+static void info_stats(struct vm *vm, const char *arg, FILE *out)
+{
+	(void)arg;
+	stats_print(vm, out, false);
+}
+
+void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
+{
+	static const struct { const char *what; void (*show)(struct vm *, const char *, FILE *); } table[] = {
+		{ "registers", info_registers }, { "mmu", info_mmu }, { "irq", info_irq },
+		{ "devices", info_devices }, { "stats", info_stats },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof table / sizeof *table; i++)
+		if (!strcmp(table[i].what, what)) {
+			table[i].show(vm, arg, out);
+			return;
+		}
+	fprintf(out, "unknown: info %s\n", what);
+}
