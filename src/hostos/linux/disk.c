@@ -331,8 +331,8 @@ static int lock_image(int fd, bool writable, const char *path, struct error *e)
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
 		return 0;
 	if (writable)
-		return fail(e, ST_NOINPUT, "disk %s: in use by another virtual machine; end that "
-			    "one, or use ,readonly or ,snapshot in both", path);
+		return fail(e, ST_NOINPUT, "disk %s: in use by another virtual machine, or given "
+			    "twice; end the other, or use ,readonly or ,snapshot in both", path);
 	return fail(e, ST_NOINPUT, "disk %s: being written by another virtual machine; end that "
 		    "one, or use a copy", path);
 }
