@@ -6,8 +6,6 @@
 #include "monitor/emulate.h"
 #include "monitor/interp_ops.h"
 
-#include <x86intrin.h>
-
 enum {
 	BYTE = 1,	/* the operand is a byte, whatever the operand size is */
 	MEM = 2,	/* only with a memory operand */
@@ -91,34 +89,9 @@ static const struct op map0f[256] = {
 	PAIR(0xb0, op_cmpxchg, 0, 0, ALL), PAIR(0xc0, op_xadd, 0, 0, ALL),
 	[0xb6 ... 0xb7] = ONE(op_movzx), [0xbe ... 0xbf] = ONE(op_movsx),
 	[0xb8] = { op_popcnt, REP, 0, 0 }, [0xbc] = ONE(op_bsf), [0xbd] = ONE(op_bsr),
-	[0xc3] = { op_mov_rm_reg, MEM | PLAIN, 0, 0 },	/* movnti */
+	[0xc3] = { op_movnti, MEM | PLAIN, 0, 0 },
 	[0xc7] = { op_cmpxchg8b, MEM, R(1), R(1) },
 	[0xc8 ... 0xcf] = ONE(op_bswap),
-};
-
-/* CR4.TSD keeps user mode from the time stamp counter. */
-static OP_FN(op_rdtsc)
-{
-	struct vcpu *c = x->c;
-	uint64_t tsc = __rdtsc() + (uint64_t)c->tsc_offset;
-
-	if ((c->cr4 & CR4_TSD) && c->cpl)
-		return fault_raise(x->f, VEC_GP, 0);
-	c->gpr[R_EAX] = (uint32_t)tsc;
-	c->gpr[R_EDX] = (uint32_t)(tsc >> 32);
-	return true;
-}
-
-static OP_FN(op_undefined)
-{
-	return fault_raise(x->f, VEC_UD, 0);
-}
-
-/* Kinds of the decoder that are ordinary enough. */
-static const struct op map_kind[IK_COUNT] = {
-	[IK_RDTSC] = ONE(op_rdtsc),
-	[IK_BOUND] = { op_bound, MEM, 0, 0 },
-	[IK_UD] = ONE(op_undefined),
 };
 
 /* The entry for a harmless instruction, or NULL if it is not done here. */
@@ -155,6 +128,12 @@ gva_t interp_ea(const struct vcpu *c, const struct insn *insn)
 	return GVA(c->seg[insn->seg].base + ea_offset(c, insn));
 }
 
+static enum interp_result undefined(struct fault *f)
+{
+	fault_raise(f, VEC_UD, 0);
+	return INTERP_FAULT;
+}
+
 static enum interp_result run(struct vm *vm, const struct op *op, const struct insn *in,
 			      struct fault *f)
 {
@@ -167,10 +146,8 @@ static enum interp_result run(struct vm *vm, const struct op *op, const struct i
 	if (in->has_mem)
 		x.off = ea_offset(c, in);
 	/* LOCK needs a destination in memory (SDM 2, LOCK). */
-	if ((in->prefix & IP_LOCK) && (!in->has_mem || !(op->lock & R(in->reg)))) {
-		fault_raise(f, VEC_UD, 0);
-		return INTERP_FAULT;
-	}
+	if ((in->prefix & IP_LOCK) && (!in->has_mem || !(op->lock & R(in->reg))))
+		return undefined(f);
 	if (!op->run(&x))
 		return INTERP_FAULT;
 	c->eip = x.next;
@@ -181,18 +158,13 @@ static enum interp_result run(struct vm *vm, const struct op *op, const struct i
 
 enum interp_result interp_insn(struct vm *vm, const struct insn *insn, struct fault *f)
 {
-	static const struct op nop = ONE(op_nop);
 	const struct op *op;
 
 	if (insn->cls == IC_INVALID)
 		return INTERP_UNKNOWN;
-	if (insn->kind == IK_NONE)
-		op = find(insn);
-	else if (map_kind[insn->kind].run)
-		op = &map_kind[insn->kind];
-	else if (insn->kind == IK_INTO && !(vm_vcpu(vm)->eflags & FL_OF))
-		op = &nop;
-	else
-		return emulate(vm, insn, f);
+	/* No sensitive instruction can be locked. */
+	if (insn->kind != IK_NONE)
+		return insn->prefix & IP_LOCK ? undefined(f) : emulate(vm, insn, f);
+	op = find(insn);
 	return op ? run(vm, op, insn, f) : INTERP_UNKNOWN;
 }

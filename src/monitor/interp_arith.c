@@ -343,7 +343,8 @@ OP_FN(op_cmpxchg8b)
 	return true;
 }
 
-/* Adjusts the RPL of a selector; not in real and virtual-8086 mode. */
+/* Adjusts the RPL of a selector, which is written only if it changes; not in
+ * real and virtual-8086 mode. */
 OP_FN(op_arpl)
 {
 	struct vcpu *c = x->c;
@@ -352,7 +353,7 @@ OP_FN(op_arpl)
 	if (!(c->cr0 & CR0_PE) || (c->eflags & FL_VM))
 		return fault_raise(x->f, VEC_UD, 0);
 	x->size = 2;
-	if (!rm_read(x, &v, ACC_WRITE))
+	if (!rm_read(x, &v, ACC_READ))
 		return false;
 	if ((v & 3) >= rpl) {
 		c->eflags &= ~FL_ZF;
@@ -361,18 +362,5 @@ OP_FN(op_arpl)
 	if (!rm_write(x, (v & ~3u) | rpl))
 		return false;
 	c->eflags |= FL_ZF;
-	return true;
-}
-
-OP_FN(op_bound)
-{
-	unsigned bits = 8 * x->size;
-	int64_t v = sign_extend(reg_get(x->c, x->in->reg, x->size), bits);
-	uint64_t pair = 0;
-
-	if (!mem_read(x, x->in->seg, x->off, &pair, 2u * x->size, ACC_READ))
-		return false;
-	if (v < sign_extend(pair, bits) || v > sign_extend(pair >> bits, bits))
-		return fault_raise(x->f, VEC_BR, 0);
 	return true;
 }

@@ -23,6 +23,13 @@ OP_FN(op_mov_reg_rm)
 	return true;
 }
 
+/* A doubleword in 16-bit code, too. */
+OP_FN(op_movnti)
+{
+	x->size = 4;
+	return op_mov_rm_reg(x);
+}
+
 OP_FN(op_mov_rm_imm)
 {
 	return rm_write(x, x->in->imm);

@@ -143,7 +143,6 @@ OP_FN(op_xadd);
 OP_FN(op_cmpxchg);
 OP_FN(op_cmpxchg8b);
 OP_FN(op_arpl);
-OP_FN(op_bound);
 
 /* interp_bcd.c */
 OP_FN(op_daa);
@@ -157,6 +156,7 @@ OP_FN(op_aad);
 OP_FN(op_nop);
 OP_FN(op_mov_rm_reg);
 OP_FN(op_mov_reg_rm);
+OP_FN(op_movnti);
 OP_FN(op_mov_rm_imm);
 OP_FN(op_mov_reg_imm);
 OP_FN(op_mov_acc_moffs);

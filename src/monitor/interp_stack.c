@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The stack (SDM 1, chapter 6).  Instructions of several pushes or pops first
- * probe all they will touch, so that nothing faults half-way.
+ * The stack (SDM 1, chapter 6).  Instructions of several pushes first try them
+ * all, so that nothing faults half-way.
  */
 #include "monitor/interp_ops.h"
 
@@ -52,88 +52,87 @@ OP_FN(op_pop_rm)
 	return false;
 }
 
-/* Can n stack words, the lowest at offset low, be accessed? */
-static bool probe(struct exec *x, uint32_t low, unsigned n, uint32_t how)
+/*
+ * A push at *esp: the trial only asks whether it may be written.  Pushes go
+ * through twice, so the fault is the one that the CPU would meet first.
+ */
+static bool push_at(struct exec *x, uint32_t *esp, uint32_t v, bool trial)
 {
-	uint32_t v;
+	*esp = (*esp - x->size) & stack_mask(x->c);
+	if (trial)
+		return mem_read(x, S_SS, *esp, &v, x->size, ACC_WRITE);
+	return mem_write(x, S_SS, *esp, &v, x->size);
+}
 
-	while (n--) {
-		low &= stack_mask(x->c);
-		if (!mem_read(x, S_SS, low, &v, x->size, how))
+static bool pusha(struct exec *x, bool trial)
+{
+	const struct vcpu *c = x->c;
+	uint32_t esp = c->gpr[R_ESP];
+	unsigned r;
+
+	for (r = R_EAX; r < R_COUNT; r++)
+		if (!push_at(x, &esp, c->gpr[r], trial))
 			return false;
-		low += x->size;
-	}
 	return true;
 }
 
 OP_FN(op_pusha)
 {
-	struct vcpu *c = x->c;
-	uint32_t esp = c->gpr[R_ESP];
-	unsigned r;
-
-	if (!probe(x, esp - R_COUNT * x->size, R_COUNT, ACC_WRITE))
+	if (!pusha(x, true) || !pusha(x, false))
 		return false;
-	for (r = R_EAX; r < R_COUNT; r++) {
-		if (!push(x, r == R_ESP ? esp : c->gpr[r])) {
-			c->gpr[R_ESP] = esp;
-			return false;
-		}
-	}
+	stack_set(x->c, x->c->gpr[R_ESP] - R_COUNT * x->size);
 	return true;
 }
 
 OP_FN(op_popa)
 {
 	struct vcpu *c = x->c;
-	uint32_t esp = c->gpr[R_ESP], v;
+	uint32_t esp = c->gpr[R_ESP], v[R_COUNT] = { 0 };
 	unsigned r;
 
-	if (!probe(x, esp, R_COUNT, ACC_READ))
-		return false;
-	for (r = R_COUNT; r-- > 0;) {
-		if (!stack_pop(x->vm, c, &v, x->size, x->f)) {
-			c->gpr[R_ESP] = esp;
+	for (r = R_COUNT; r-- > 0; esp += x->size)
+		if (!mem_read(x, S_SS, esp & stack_mask(c), &v[r], x->size, ACC_READ))
 			return false;
-		}
+	for (r = R_EAX; r < R_COUNT; r++)
 		if (r != R_ESP)
-			reg_set(c, r, x->size, v);
-	}
+			reg_set(c, r, x->size, v[r]);
+	stack_set(c, esp);
 	return true;
 }
 
-/* Copies the frame pointers of the enclosing levels, then pushes the new one. */
-static bool push_display(struct exec *x, unsigned level, uint32_t frame)
+/* Pushes EBP, copies of the frame pointers of the enclosing levels, and frame;
+ * and makes sure that the new top can be written (SDM 2, ENTER). */
+static bool enter(struct exec *x, unsigned level, uint32_t frame, bool trial)
 {
-	struct vcpu *c = x->c;
-	uint32_t ebp = c->gpr[R_EBP], v;
+	const struct vcpu *c = x->c;
+	uint32_t esp = c->gpr[R_ESP], ebp = c->gpr[R_EBP], v = 0;
+	unsigned i;
 
-	while (--level) {
-		ebp -= x->size;
-		if (!mem_read(x, S_SS, ebp & stack_mask(c), &v, x->size, ACC_READ) || !push(x, v))
+	if (!push_at(x, &esp, ebp, trial))
+		return false;
+	for (i = 1; i < level; i++) {
+		ebp = (ebp - x->size) & stack_mask(c);
+		if (!mem_read(x, S_SS, ebp, &v, x->size, ACC_READ) || !push_at(x, &esp, v, trial))
 			return false;
 	}
-	return push(x, frame);
+	if (level && !push_at(x, &esp, frame, trial))
+		return false;
+	esp = (esp - x->in->imm) & stack_mask(c);
+	return !trial || mem_read(x, S_SS, esp, &v, x->size, ACC_WRITE);
 }
 
-/* The stack is writable down to its final top, or nothing happens (SDM 2, ENTER). */
 OP_FN(op_enter)
 {
 	struct vcpu *c = x->c;
 	unsigned level = x->in->imm2 % 32, words = level ? level + 1 : 1;
-	uint32_t esp = c->gpr[R_ESP], mask = stack_mask(c), frame = (esp - x->size) & mask;
+	uint32_t esp = c->gpr[R_ESP];
+	/* All 32 bits take part, even if the stack segment uses 16. */
+	uint32_t frame = esp - x->size;
 
-	if (!probe(x, esp - words * x->size, words, ACC_WRITE) ||
-	    !probe(x, esp - words * x->size - x->in->imm, 1, ACC_WRITE) ||
-	    (level > 1 && !probe(x, c->gpr[R_EBP] - (level - 1) * x->size, level - 1, ACC_READ)))
+	if (!enter(x, level, frame, true) || !enter(x, level, frame, false))
 		return false;
-	frame |= esp & ~mask;
-	if (!push(x, c->gpr[R_EBP]) || (level && !push_display(x, level, frame))) {
-		c->gpr[R_ESP] = esp;
-		return false;
-	}
-	reg_set(c, R_EBP, x->size == 4 && mask == UINT32_MAX ? 4 : 2, frame);
-	stack_set(c, c->gpr[R_ESP] - x->in->imm);
+	reg_set(c, R_EBP, x->size, frame);
+	stack_set(c, esp - words * x->size - x->in->imm);
 	return true;
 }
 

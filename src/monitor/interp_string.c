@@ -120,15 +120,15 @@ static bool lods(struct exec *x)
 	return true;
 }
 
-/* cmps compares the source with ES:EDI, scas the accumulator. */
+/* cmps compares the source with ES:EDI, scas the accumulator. CPUs read ES:EDI first. */
 static bool compare(struct exec *x)
 {
 	bool cmps = x->in->opcode < 0xaa;
 	uint32_t a = x->c->gpr[R_EAX], b = 0;
 
-	if (cmps && !mem_read(x, x->in->seg, offset(x, R_ESI), &a, x->size, ACC_READ))
-		return false;
 	if (!mem_read(x, S_ES, offset(x, R_EDI), &b, x->size, ACC_READ))
+		return false;
+	if (cmps && !mem_read(x, x->in->seg, offset(x, R_ESI), &a, x->size, ACC_READ))
 		return false;
 	x->c->eflags = alu_binary[7](&a, b, x->size, x->c->eflags);
 	if (cmps)
