@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile guest against virtio-blk on its bus: the input is a program of
- * memory writes, port accesses and completions.  Build, from the top, and run:
+ * memory writes, port accesses and completions.
  *
- *	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+ *	virtio_fuzz [COUNT [SEED]]	COUNT random programs
+ *	virtio_fuzz FILE...		these files (what a crash has left)
+ *
+ * With -DLIBFUZZER it is a libFuzzer target; build it, from the top, and run:
+ *
+ *	clang -std=gnu11 -g -O1 -DLIBFUZZER -fsanitize=fuzzer,address,undefined \
  *		-fno-sanitize-recover=undefined -Isrc \
  *		tests/fuzz/virtio_fuzz.c src/devemu/{pci,virtio,virtq,virtio_blk}.c -o virtio_fuzz
- *	./virtio_fuzz -max_len=4096 -max_total_time=60
+ *	./virtio_fuzz -max_len=2048 -max_total_time=60
  *
  * Checked beside the sanitizers: every pointer that the chip hands out lies in
  * guest RAM, requests lie on the disk, a request is handed to the host once,
@@ -14,6 +19,8 @@
  */
 #include "devemu/virtio_blk.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,3 +277,57 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(npending == 0);
 	return 0;
 }
+
+#ifndef LIBFUZZER
+
+#define PROGRAM_MAX 2048u
+
+static uint32_t next_random(uint32_t *rnd)
+{
+	/* xorshift32 (Marsaglia) */
+	*rnd ^= *rnd << 13;
+	*rnd ^= *rnd >> 17;
+	*rnd ^= *rnd << 5;
+	return *rnd;
+}
+
+/* Random bytes, of which many are small: indices, flags, register numbers. */
+static void run_random(unsigned long count, uint32_t rnd)
+{
+	static uint8_t program[PROGRAM_MAX];
+
+	for (unsigned long n = 0; n < count; n++) {
+		size_t size = next_random(&rnd) % PROGRAM_MAX;
+
+		for (size_t i = 0; i < size; i++) {
+			uint32_t v = next_random(&rnd);
+
+			program[i] = (uint8_t)(v & 0x100 ? v & 15 : v);
+		}
+		LLVMFuzzerTestOneInput(program, size);
+	}
+	printf("virtio_fuzz: %lu programs\n", count);
+}
+
+static void run_file(const char *path)
+{
+	static uint8_t program[65536];
+	FILE *f = fopen(path, "rb");
+
+	require(f);
+	LLVMFuzzerTestOneInput(program, fread(program, 1, sizeof(program), f));
+	fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !isdigit((unsigned char)argv[1][0]))
+		for (int i = 1; i < argc; i++)
+			run_file(argv[i]);
+	else
+		run_random(argc > 1 ? strtoul(argv[1], NULL, 10) : 20000,
+			   argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) | 1 : 1);
+	free(ram);
+	return 0;
+}
+#endif
