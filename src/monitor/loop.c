@@ -199,6 +199,20 @@ static uint8_t *code_page(void *ctx, gva_t page, gpa_t *gpa)
 	return gmem_ram(vm, w.pa, PAGE_SIZE);
 }
 
+/* The first instruction boundary in the page of a, which was about to run: eip,
+ * or the end of the instruction there that reaches into the page. */
+static uint32_t entry_of(struct vm *vm, uint32_t a)
+{
+	uint32_t eip = vm->cpu.seg[S_CS].base + vm->cpu.eip;
+	const struct insn *insn;
+	struct fault f;
+
+	if (!((eip ^ a) & PAGE_MASK))
+		return eip;
+	insn = loop_fetch(vm, &f);
+	return insn ? eip + insn->len : a;
+}
+
 /* Kernel code goes on in a page that is not executable yet. */
 static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 {
@@ -214,7 +228,7 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 			return;
 		}
 	}
-	codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(a));
+	codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a)));
 	view_make_exec(&vm->kview, a, frame);
 }
 

@@ -55,6 +55,21 @@ static int create_memory(struct vm *vm, struct error *e)
 	return 0;
 }
 
+/* The kernel's own executable sections, whose bounds are known, are scanned as
+ * a whole; other code when it first runs. */
+static void scan_kernel(struct vm *vm)
+{
+	unsigned i;
+
+	for (i = 0; i < vm->image.nsections; i++) {
+		const struct image_section *s = &vm->image.sections[i];
+		uint8_t *mem = gmem_ram(vm, GPA(s->paddr), s->size);
+
+		if (s->exec && s->bytes && mem)
+			codemap_scan_section(vm->code, mem, GPA(s->paddr), GVA(s->vaddr), s->size);
+	}
+}
+
 static int load_kernel(struct vm *vm, struct error *e)
 {
 	const struct boot_args args = {
@@ -64,7 +79,10 @@ static int load_kernel(struct vm *vm, struct error *e)
 	};
 
 	cpu_reset(vm);
-	return image_load(&vm->image, &args, &vm->cpu, e);
+	if (image_load(&vm->image, &args, &vm->cpu, e))
+		return -1;
+	scan_kernel(vm);
+	return 0;
 }
 
 int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
