@@ -2,7 +2,8 @@
 /*
  * The arithmetic of the host CPU, for interpreted instructions: each function
  * carries out one i386 instruction by that very instruction, so results and
- * flags, the undefined ones too, are those the guest would see natively.
+ * flags, as a rule the undefined ones too, are those the guest would see
+ * natively.
  *
  * size is the operand size in bytes: 1, 2 or 4.  Bits above it in operands are
  * ignored and results have undefined bits there.  fl is EFLAGS before the

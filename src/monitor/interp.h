@@ -17,7 +17,8 @@ struct vm;
 struct vcpu *vm_vcpu(struct vm *vm);
 
 enum interp_result {
-	INTERP_OK,		/* done; eip is past it (or at its target) */
+	INTERP_OK,		/* done; eip is past it (or at its target); a long rep string
+				   pauses now and then with eip still at it */
 	INTERP_FAULT,		/* *f has to be delivered; CPU state as before the instruction
 				   (for a rep string: as after its last whole iteration) */
 	INTERP_UNKNOWN,		/* not implemented; CPU state unchanged */
@@ -28,8 +29,9 @@ enum interp_result {
 /*
  * Carries out the decoded instruction insn, which lies at eip, with the
  * current privilege level.  Harmless instructions are done here; sensitive
- * kinds go to emulate() (emulate.h).  Does not look at TF, debug registers or
- * pending interrupts: the caller does.
+ * kinds go to emulate() (emulate.h); what is no instruction is #UD.  Does not
+ * look at debug registers, alignment checks or pending interrupts, and delivers
+ * no TF trap: the caller does.
  */
 enum interp_result interp_insn(struct vm *vm, const struct insn *insn, struct fault *f);
 
