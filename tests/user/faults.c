@@ -91,6 +91,8 @@ static void check_mem(const void *arg)
 
 	if (kernel_is_64bit() && c->addr >= 0xc0000000)
 		test_skip("the kernel is not at 0xc0000000");
+	if (c->code == mem_sse && !cpu_has_sse2())
+		test_skip("no SSE2");
 	if (cpu_is_tcg() && c->code == mem_modify)
 		test_skip("QEMU's TCG reports the read of a read-modify-write");
 	t = snippet_run(c->code, c->addr);
@@ -326,6 +328,8 @@ static void check_movaps(const void *arg)
 	struct trap t;
 
 	(void)arg;
+	if (!cpu_has_sse2())
+		test_skip("no SSE2");
 	if (cpu_is_tcg())
 		test_skip("QEMU's TCG does not check the alignment of SSE operands");
 	t = snippet_run(op_movaps, 0);

@@ -7,7 +7,6 @@
 #include "harness.h"
 #include "trap.h"
 
-#include <cpuid.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,10 +26,7 @@ struct state {
 
 static void need_sse2(void)
 {
-	unsigned a, b, c, d;
-
-	__cpuid(1, a, b, c, d);
-	if ((d & (1u << 26 | 1u << 24)) != (1u << 26 | 1u << 24))
+	if (!cpu_has_sse2())
 		test_skip("no SSE2");
 }
 

@@ -196,6 +196,15 @@ bool cpu_is_tcg(void)
 	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447;	/* TCGTCGTCGTCG */
 }
 
+bool cpu_has_sse2(void)
+{
+	const unsigned sse2 = 1u << 26, fxsr = 1u << 24;
+	unsigned a, b, c, d;
+
+	__cpuid(1, a, b, c, d);
+	return (d & sse2) && (d & fxsr);
+}
+
 bool kernel_is_64bit(void)
 {
 	struct utsname u;

@@ -165,20 +165,28 @@ SNIPPET(far_call, "movl %eax, seg_pointer + 4\n\tmovl $far_call_at2, seg_pointer
 SNIPPET(far_ret, "pushl %eax\n\tpushl $far_ret_next", "lret", "");
 SNIPPET(far_iret, "pushfl\n\tpushl %eax\n\tpushl $far_iret_next", "iret", "");
 
+/* The same with an immediate pointer, which no data segment can stop. */
+SNIPPET(jmp_73, "", "ljmp $0x73, $jmp_73_next", "");
+SNIPPET(jmp_23, "", "ljmp $0x23, $jmp_23_next", "");
+SNIPPET(jmp_2b, "", "ljmp $0x2b, $jmp_2b_next", "");
+SNIPPET(jmp_33, "", "ljmp $0x33, $jmp_33_next", "");
+SNIPPET(jmp_7b, "", "ljmp $0x7b, $jmp_7b_next", "");
+SNIPPET(call_73, "jmp call_73_at\n1:\tlret", "lcall $0x73, $1b", "");
+SNIPPET(call_23, "jmp call_23_at\n1:\tlret", "lcall $0x23, $1b", "");
+SNIPPET(call_33, "jmp call_33_at\n1:\tlret", "lcall $0x33, $1b", "");
+
 static const struct far_case {
 	const char *name;
 	const char *code, *at;
-	unsigned pops;		/* words left on the stack by a fault; not checked */
 } far_cases[] = {
-	{ "ljmp", far_jmp, far_jmp_at, 0 }, { "lcall", far_call, far_call_at, 0 },
-	{ "lret", far_ret, far_ret_at, 2 }, { "iret", far_iret, far_iret_at, 3 },
+	{ "ljmp", far_jmp, far_jmp_at }, { "lcall", far_call, far_call_at },
+	{ "lret", far_ret, far_ret_at }, { "iret", far_iret, far_iret_at },
 };
 
 static void check_far(const void *arg)
 {
-	/* 0x33 is the host's 64-bit code segment, 0x23 its 32-bit one. */
-	static const uint16_t bad[] = { 0, 3, 7, 0x0f, 0x1b, 0x23, 0x27, 0x2b, 0x33, 0x3b, 0x43, 0x63,
-					0x6b, USER_DS, 0x83, 0xe3, 0xff, 0x10b };
+	static const uint16_t bad[] = { 0, 3, 7, 0x0f, 0x1b, 0x27, 0x3b, 0x43, USER_DS, 0x83, 0xf3,
+					0xff, 0x10b };
 	const struct far_case *c = arg;
 	struct trap t;
 
@@ -190,6 +198,47 @@ static void check_far(const void *arg)
 		t = snippet_run(c->code, bad[i]);
 		expect_fault(&t, c->at, GP, bad[i] & ~3u, bad[i]);
 	}
+}
+
+/* What an x86-64 Linux host has there: 0x23 its 32-bit code segment, 0x33 its
+ * 64-bit one, 0x2b data, 0x63 and 0x6b TLS. */
+static void check_far_host(const void *arg)
+{
+	static const uint16_t bad[] = { 0x23, 0x2b, 0x33, 0x63, 0x6b };
+	const struct far_case *c = arg;
+
+	if (kernel_is_64bit())
+		test_skip("a 64-bit kernel has another descriptor table");
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct trap t = snippet_run(c->code, bad[i]);
+
+		expect_fault(&t, c->at, GP, bad[i] & ~3u, bad[i]);
+	}
+}
+
+static const struct immediate_case {
+	const char *name;
+	const char *code, *at;
+	uint32_t sel;
+} immediate_cases[] = {
+	{ "ljmp $0x73", jmp_73, jmp_73_at, 0x73 }, { "ljmp $0x23", jmp_23, jmp_23_at, 0x23 },
+	{ "ljmp $0x2b", jmp_2b, jmp_2b_at, 0x2b }, { "ljmp $0x33", jmp_33, jmp_33_at, 0x33 },
+	{ "ljmp $0x7b", jmp_7b, jmp_7b_at, 0x7b }, { "lcall $0x73", call_73, call_73_at, 0x73 },
+	{ "lcall $0x23", call_23, call_23_at, 0x23 }, { "lcall $0x33", call_33, call_33_at, 0x33 },
+};
+
+static void check_immediate(const void *arg)
+{
+	const struct immediate_case *c = arg;
+	struct trap t;
+
+	if (kernel_is_64bit())
+		test_skip("a 64-bit kernel has another descriptor table");
+	t = snippet_run(c->code, 0);
+	if (c->sel == USER_CS)
+		CHECK(t.sig == 0, "signal %d, trap %u error 0x%x", t.sig, t.trapno, t.err);
+	else
+		expect_fault(&t, c->at, GP, c->sel & ~3u, c->sel);
 }
 
 /* lret and iret to an inner ring. */
@@ -415,6 +464,13 @@ void test_segments(void)
 		snprintf(name, sizeof(name), "segment: %s to good and bad selectors",
 			 far_cases[i].name);
 		run(name, check_far, &far_cases[i]);
+		snprintf(name, sizeof(name), "segment: %s to selectors of an x86-64 host",
+			 far_cases[i].name);
+		run(name, check_far_host, &far_cases[i]);
+	}
+	for (unsigned i = 0; i < sizeof(immediate_cases) / sizeof(immediate_cases[0]); i++) {
+		snprintf(name, sizeof(name), "segment: %s", immediate_cases[i].name);
+		run(name, check_immediate, &immediate_cases[i]);
 	}
 	run("segment: lret and iret to an inner ring", check_inner, NULL);
 	run("segment: flags by iret", check_iret_flags, NULL);
