@@ -21,7 +21,7 @@ static inline uint32_t merge_flags(uint32_t fl, uint32_t ax, uint32_t mask)
 
 /* The body that all share: the instruction for each operand size. */
 #define ALU_BODY(byte, word, dword, con, mask) \
-	uint32_t ax = fl, v = *d; \
+	uint32_t ax = fl, v = d; \
 \
 	if (size == 4) \
 		RUN(dword, con); \
@@ -29,8 +29,7 @@ static inline uint32_t merge_flags(uint32_t fl, uint32_t ax, uint32_t mask)
 		RUN(word, con); \
 	else \
 		RUN(byte, con); \
-	*d = v; \
-	return merge_flags(fl, ax, mask)
+	return (struct alu){ v, merge_flags(fl, ax, mask) }
 
 #define BINARY(name, pre, op, mask) \
 ALU_FN(name) \
@@ -50,7 +49,7 @@ ALU_FN(name) \
 static ALU_FN(name) \
 { \
 	if (!(s & 31)) \
-		return fl; \
+		return (struct alu){ d, fl }; \
 	ALU_BODY(pre op "b %%cl, %b[v]\n\t", pre op "w %%cl, %w[v]\n\t", \
 		 pre op "l %%cl, %k[v]\n\t", "c", mask); \
 }
@@ -59,14 +58,13 @@ static ALU_FN(name) \
 #define WIDE(name, op, mask) \
 ALU_FN(name) \
 { \
-	uint32_t ax = fl, v = *d; \
+	uint32_t ax = fl, v = d; \
 \
 	if (size == 4) \
 		RUN(op "l %k[s], %k[v]\n\t", "q"); \
 	else \
 		RUN(op "w %w[s], %w[v]\n\t", "q"); \
-	*d = v; \
-	return merge_flags(fl, ax, mask); \
+	return (struct alu){ v, merge_flags(fl, ax, mask) }; \
 }
 
 BINARY(alu_add, "", "add", FL_ARITH)
@@ -105,20 +103,19 @@ WIDE(alu_rep_bsf, "rep; bsf", FL_ARITH)
 WIDE(alu_rep_bsr, "rep; bsr", FL_ARITH)
 
 #define SHIFT_DOUBLE(name, op) \
-uint32_t name(uint32_t *d, uint32_t s, unsigned count, unsigned size, uint32_t fl) \
+struct alu name(uint32_t d, uint32_t s, unsigned count, unsigned size, uint32_t fl) \
 { \
-	uint32_t ax = fl, v = *d; \
+	uint32_t ax = fl, v = d; \
 \
 	if (!(count & 31)) \
-		return fl; \
+		return (struct alu){ d, fl }; \
 	if (size == 4) \
 		__asm__(LOAD_CF op "l %%cl, %k[s], %k[v]\n\t" GET_FLAGS \
 			: [v] "+q"(v), "+a"(ax) : [s] "q"(s), "c"(count) : "cc"); \
 	else \
 		__asm__(LOAD_CF op "w %%cl, %w[s], %w[v]\n\t" GET_FLAGS \
 			: [v] "+q"(v), "+a"(ax) : [s] "q"(s), "c"(count) : "cc"); \
-	*d = v; \
-	return merge_flags(fl, ax, FL_ARITH); \
+	return (struct alu){ v, merge_flags(fl, ax, FL_ARITH) }; \
 }
 
 SHIFT_DOUBLE(alu_shld, "shld")

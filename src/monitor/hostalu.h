@@ -7,25 +7,28 @@
  *
  * size is the operand size in bytes: 1, 2 or 4.  Bits above it in operands are
  * ignored and results have undefined bits there.  fl is EFLAGS before the
- * instruction; the return value is EFLAGS after it (bits that the instruction
- * does not write come from fl).
+ * instruction, and in the result after it (bits that the instruction does not
+ * write come from the one before).
  */
 #ifndef LILYVM_HOSTALU_H
 #define LILYVM_HOSTALU_H
 
 #include "types.h"
 
-/* An instruction with a destination *d and a source s (for shifts: the count). */
-#define ALU_FN(name) uint32_t name(uint32_t *d, uint32_t s, unsigned size, uint32_t fl)
+/* New destination and flags; returned in one register. */
+struct alu { uint32_t v, fl; };
 
-/* add or adc sbb and sub xor cmp, by bits 3-5 of the opcode; cmp changes *d too. */
+/* An instruction with a destination d and a source s (for shifts: the count). */
+#define ALU_FN(name) struct alu name(uint32_t d, uint32_t s, unsigned size, uint32_t fl)
+
+/* add or adc sbb and sub xor cmp, by bits 3-5 of the opcode; cmp has the v of sub. */
 extern ALU_FN((*const alu_binary[8]));
 /* rol ror rcl rcr shl shr sal sar, by the reg field of C0, C1, D0-D3. */
 extern ALU_FN((*const alu_shift[8]));
 
 ALU_FN(alu_add);
 ALU_FN(alu_sub);
-ALU_FN(alu_test);		/* *d is changed too */
+ALU_FN(alu_test);		/* v is d */
 /* Two-operand imul, bsf and bsr (with F3: as the host does), sizes 2 and 4. */
 ALU_FN(alu_imul);
 ALU_FN(alu_bsf);
@@ -37,12 +40,12 @@ ALU_FN(alu_inc);
 ALU_FN(alu_dec);
 ALU_FN(alu_neg);
 
-/* shld and shrd, sizes 2 and 4: *d shifted by count, filled from s. */
-uint32_t alu_shld(uint32_t *d, uint32_t s, unsigned count, unsigned size, uint32_t fl);
-uint32_t alu_shrd(uint32_t *d, uint32_t s, unsigned count, unsigned size, uint32_t fl);
+/* shld and shrd, sizes 2 and 4: d shifted by count, filled from s. */
+struct alu alu_shld(uint32_t d, uint32_t s, unsigned count, unsigned size, uint32_t fl);
+struct alu alu_shrd(uint32_t d, uint32_t s, unsigned count, unsigned size, uint32_t fl);
 
 /* One-operand mul and imul: *hi:*lo = *lo * s, each size bytes wide (size 1:
- * the product is the low 16 bits of *lo). */
+ * the product is the low 16 bits of *lo).  They return the flags. */
 uint32_t alu_mul1(uint32_t *lo, uint32_t *hi, uint32_t s, unsigned size, uint32_t fl);
 uint32_t alu_imul1(uint32_t *lo, uint32_t *hi, uint32_t s, unsigned size, uint32_t fl);
 

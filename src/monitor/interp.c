@@ -139,7 +139,8 @@ static enum interp_result run(struct vm *vm, const struct op *op, const struct i
 		return INTERP_FAULT;
 	c->eip = x.next;
 	c->shadow = false;
-	c->eflags &= ~FL_RF;
+	if (c->eflags & FL_RF)
+		c->eflags &= ~FL_RF;
 	return INTERP_OK;
 }
 

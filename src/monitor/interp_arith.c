@@ -7,27 +7,28 @@
 
 #define ALU_CMP 7	/* index in alu_binary: the result is dropped */
 
-/* *d = fn(*d, s), where d is the modrm operand; of cmp and test only the flags stay. */
+/* d = fn(d, s), where d is the modrm operand; of cmp and test only the flags stay. */
 static bool rm_update(struct exec *x, ALU_FN((*fn)), uint32_t s, bool keep)
 {
-	uint32_t v, fl;
+	struct alu r;
+	uint32_t d;
 
-	if (!rm_read(x, &v, keep ? ACC_WRITE : ACC_READ))
+	if (!rm_read(x, &d, keep ? ACC_WRITE : ACC_READ))
 		return false;
-	fl = fn(&v, s, x->size, x->c->eflags);
-	if (keep && !rm_write(x, v))
+	r = fn(d, s, x->size, x->c->eflags);
+	if (keep && !rm_write(x, r.v))
 		return false;
-	x->c->eflags = fl;
+	x->c->eflags = r.fl;
 	return true;
 }
 
 static bool reg_update(struct exec *x, unsigned reg, ALU_FN((*fn)), uint32_t s, bool keep)
 {
-	uint32_t v = reg_get(x->c, reg, x->size);
+	struct alu r = fn(reg_get(x->c, reg, x->size), s, x->size, x->c->eflags);
 
-	x->c->eflags = fn(&v, s, x->size, x->c->eflags);
+	x->c->eflags = r.fl;
 	if (keep)
-		reg_set(x->c, reg, x->size, v);
+		reg_set(x->c, reg, x->size, r.v);
 	return true;
 }
 
@@ -198,14 +199,15 @@ OP_FN(op_shift_double)
 	const struct insn *in = x->in;
 	struct vcpu *c = x->c;
 	unsigned count = in->opcode & 1 ? c->gpr[R_ECX] : in->imm;
-	uint32_t v, fl;
+	struct alu r;
+	uint32_t d;
 
-	if (!rm_read(x, &v, ACC_WRITE))
+	if (!rm_read(x, &d, ACC_WRITE))
 		return false;
-	fl = (in->opcode & 8 ? alu_shrd : alu_shld)(&v, c->gpr[in->reg], count, x->size, c->eflags);
-	if (!rm_write(x, v))
+	r = (in->opcode & 8 ? alu_shrd : alu_shld)(d, c->gpr[in->reg], count, x->size, c->eflags);
+	if (!rm_write(x, r.v))
 		return false;
-	c->eflags = fl;
+	c->eflags = r.fl;
 	return true;
 }
 
@@ -218,12 +220,14 @@ OP_FN(op_imul_reg_rm)
 
 OP_FN(op_imul_rm_imm)
 {
-	uint32_t v;
+	struct alu r;
+	uint32_t s;
 
-	if (!rm_read(x, &v, ACC_READ))
+	if (!rm_read(x, &s, ACC_READ))
 		return false;
-	x->c->eflags = alu_imul(&v, x->in->imm, x->size, x->c->eflags);
-	reg_set(x->c, x->in->reg, x->size, v);
+	r = alu_imul(s, x->in->imm, x->size, x->c->eflags);
+	x->c->eflags = r.fl;
+	reg_set(x->c, x->in->reg, x->size, r.v);
 	return true;
 }
 
@@ -289,19 +293,19 @@ OP_FN(op_popcnt)
 OP_FN(op_xadd)
 {
 	struct vcpu *c = x->c;
-	uint32_t v, sum, fl;
+	struct alu sum;
+	uint32_t v;
 
 	if (!rm_read(x, &v, ACC_WRITE))
 		return false;
-	sum = v;
-	fl = alu_add(&sum, reg_get(c, x->in->reg, x->size), x->size, c->eflags);
-	if (x->in->has_mem && !rm_write(x, sum))
+	sum = alu_add(v, reg_get(c, x->in->reg, x->size), x->size, c->eflags);
+	if (x->in->has_mem && !rm_write(x, sum.v))
 		return false;
 	reg_set(c, x->in->reg, x->size, v);
 	/* xadd of a register with itself doubles it: the sum is written last. */
 	if (!x->in->has_mem)
-		reg_set(c, x->in->rm, x->size, sum);
-	c->eflags = fl;
+		reg_set(c, x->in->rm, x->size, sum.v);
+	c->eflags = sum.fl;
 	return true;
 }
 
@@ -309,18 +313,17 @@ OP_FN(op_xadd)
 OP_FN(op_cmpxchg)
 {
 	struct vcpu *c = x->c;
-	uint32_t v, acc = reg_get(c, R_EAX, x->size), fl;
+	uint32_t v, acc = reg_get(c, R_EAX, x->size);
 	bool equal;
 
 	if (!rm_read(x, &v, ACC_WRITE))
 		return false;
 	equal = v == acc;
-	fl = alu_sub(&acc, v, x->size, c->eflags);
 	if (!rm_write(x, equal ? reg_get(c, x->in->reg, x->size) : v))
 		return false;
 	if (!equal)
 		reg_set(c, R_EAX, x->size, v);
-	c->eflags = fl;
+	c->eflags = alu_sub(acc, v, x->size, c->eflags).fl;
 	return true;
 }
 

@@ -12,7 +12,7 @@
 /* Sets SF, ZF and PF from v, OF to 0, AF and CF as told. */
 static void set_flags(struct vcpu *c, uint32_t v, bool af, bool cf)
 {
-	uint32_t fl = alu_test(&v, v, 1, c->eflags) & ~(FL_AF | FL_CF);
+	uint32_t fl = alu_test(v, v, 1, c->eflags).fl & ~(FL_AF | FL_CF);
 
 	c->eflags = fl | (af ? FL_AF : 0) | (cf ? FL_CF : 0);
 }

@@ -130,7 +130,7 @@ static bool compare(struct exec *x)
 		return false;
 	if (cmps && !mem_read(x, x->in->seg, offset(x, R_ESI), &a, x->size, ACC_READ))
 		return false;
-	x->c->eflags = alu_binary[7](&a, b, x->size, x->c->eflags);
+	x->c->eflags = alu_sub(a, b, x->size, x->c->eflags).fl;
 	if (cmps)
 		advance(x, R_ESI, x->size);
 	advance(x, R_EDI, x->size);
