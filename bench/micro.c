@@ -82,7 +82,10 @@ static void op_getppid(struct bench *b, unsigned n)
 		return;
 	}
 	while (n--)
-		__asm__ volatile("call *%1" : "=a"(result) : "r"(entry), "a"(SYS_getppid) : "memory");
+		__asm__ volatile("call *%1"
+				 : "=a"(result)
+				 : "r"(entry), "a"(SYS_getppid)
+				 : "memory");
 }
 #else
 static void op_getppid(struct bench *b, unsigned n)
@@ -101,7 +104,10 @@ static void op_integer(struct bench *b, unsigned n)
 	(void)b;
 	while (n--)
 		for (unsigned i = 0; i < STEPS; i++)
-			__asm__ volatile("imull $1664525, %0, %0\n\taddl $1013904223, %0" : "+r"(x) : : "cc");
+			__asm__ volatile("imull $1664525, %0, %0\n\taddl $1013904223, %0"
+					 : "+r"(x)
+					 :
+					 : "cc");
 }
 
 static void op_divide(struct bench *b, unsigned n)

@@ -64,7 +64,8 @@ static void write_range(int fd, uint32_t i, uint32_t from, uint32_t to, bool raw
 
 		for (uint32_t k = 0; k < n; k++)
 			buf[k] = raw ? 0xee : content(i, from + k);
-		CHECK(pwrite(fd, buf, n, from) == (ssize_t)n, "file %u: pwrite: %s", i, strerror(errno));
+		CHECK(pwrite(fd, buf, n, from) == (ssize_t)n, "file %u: pwrite: %s", i,
+		      strerror(errno));
 		from += n;
 	}
 }
@@ -130,8 +131,8 @@ static void check_verify(const void *arg)
 		CHECK(fd >= 0, "%s: %s", path, strerror(errno));
 		while ((n = SYS(read(fd, buf, sizeof(buf)))) > 0)
 			for (ssize_t k = 0; k < n; k++, at++)
-				CHECK(buf[k] == content(i, at), "%s: byte %u is 0x%x, wanted 0x%x", path, at,
-				      buf[k], content(i, at));
+				CHECK(buf[k] == content(i, at), "%s: byte %u is 0x%x, wanted 0x%x",
+				      path, at, buf[k], content(i, at));
 		CHECK(at == final_size(i), "%s: %u bytes, wanted %u", path, at, final_size(i));
 		close(fd);
 	}
@@ -229,8 +230,8 @@ static void check_mapped_verify(const void *arg)
 	for (uint32_t n = 0; n < 1024; n++) {
 		CHECK(read(fd, page, 4096) == 4096, "page %u", n);
 		for (uint32_t k = 0; k < 1024; k++)
-			CHECK(page[k] == (n % 3 == 0 && k == n ? n + 1 : 0), "page %u word %u is 0x%x", n, k,
-			      page[k]);
+			CHECK(page[k] == (n % 3 == 0 && k == n ? n + 1 : 0),
+			      "page %u word %u is 0x%x", n, k, page[k]);
 	}
 }
 
@@ -270,7 +271,8 @@ void test_disk(const char *dir, const char *phase)
 {
 	base = dir;
 	if (strcmp(phase, "phase1") == 0) {
-		run_for(300, "disk: 300 files written, changed, renamed, removed", check_write, NULL);
+		run_for(300, "disk: 300 files written, changed, renamed, removed", check_write,
+			NULL);
 		run_for(300, "disk: a file of 32 MiB written", check_big_write, NULL);
 		run_for(300, "disk: a file written through a mapping", check_mapped_write, NULL);
 		return;

@@ -304,10 +304,12 @@ double fpu_huge = 1e308;
 SNIPPET(mf_divide, "fninit\n\tfldcw fpu_unmasked\n\tfld1\n\tfldz\n\tfdivrp %st, %st(1)", "fwait",
 	"fninit");
 SNIPPET(mf_invalid, "fninit\n\tfldcw fpu_unmasked\n\tfld1\n\tfchs\n\tfsqrt", "fwait", "fninit");
-SNIPPET(mf_overflow, "fninit\n\tfldcw fpu_unmasked\n\tfldl fpu_huge\n\tfmul %st(0)\n\tfstpl -8(%esp)",
-	"fwait", "fninit");
+SNIPPET(mf_overflow,
+	"fninit\n\tfldcw fpu_unmasked\n\tfldl fpu_huge\n\tfmul %st(0)\n\tfstpl -8(%esp)", "fwait",
+	"fninit");
 SNIPPET(mf_stack, "fninit\n\tfldcw fpu_unmasked\n\tfstp %st(0)", "fwait", "fninit");
-SNIPPET(xm_divide, "ldmxcsr fpu_mxcsr\n\tmovl $1, %ecx\n\tcvtsi2sd %ecx, %xmm0\n\txorps %xmm1, %xmm1",
+SNIPPET(xm_divide,
+	"ldmxcsr fpu_mxcsr\n\tmovl $1, %ecx\n\tcvtsi2sd %ecx, %xmm0\n\txorps %xmm1, %xmm1",
 	"divsd %xmm1, %xmm0", "");
 SNIPPET(xm_invalid, "ldmxcsr fpu_mxcsr\n\txorps %xmm0, %xmm0\n\txorps %xmm1, %xmm1",
 	"divsd %xmm1, %xmm0", "");

@@ -56,8 +56,8 @@ static void verify_zero(const uint32_t *p, unsigned pages, const char *what)
 {
 	for (uint32_t n = 0; n < pages; n++)
 		for (unsigned s = 0; s < 4; s++)
-			CHECK(p[n * 1024 + spots[s]] == 0, "%s: page %u word %u is 0x%x, wanted 0", what, n,
-			      spots[s], p[n * 1024 + spots[s]]);
+			CHECK(p[n * 1024 + spots[s]] == 0, "%s: page %u word %u is 0x%x, wanted 0",
+			      what, n, spots[s], p[n * 1024 + spots[s]]);
 }
 
 /* Both sides write after the fork; neither sees the other. */
@@ -189,7 +189,8 @@ static void check_mprotect(const void *arg)
 		if (n % 3 == 0)
 			expect(touch_write, q, 0, 0, "write");
 		else
-			expect(touch_write, q, SIGSEGV, n % 3 == 1 ? SEGV_ACCERR : SEGV_MAPERR, "write");
+			expect(touch_write, q, SIGSEGV, n % 3 == 1 ? SEGV_ACCERR : SEGV_MAPERR,
+			       "write");
 	}
 	for (unsigned n = 1; n < N; n += 3)
 		SYS(mprotect(p + n * 1024, PAGE, PROT_READ | PROT_WRITE));

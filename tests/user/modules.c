@@ -82,7 +82,8 @@ static void write_text(const char *path, const char *text)
 {
 	int fd = (int)SYS(open(path, O_WRONLY));
 
-	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: %s", path, strerror(errno));
+	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: %s", path,
+	      strerror(errno));
 	close(fd);
 }
 
@@ -97,8 +98,8 @@ static void exercise_block(const char *device)
 	for (uint32_t n = 0; n < PAGES; n++) {
 		for (uint32_t k = 0; k < 1024; k++)
 			page[k] = n % 2 ? n : (n * 1024 + k) * 2654435761u;
-		CHECK(pwrite(fd, page, 4096, n * 4096) == 4096, "%s: write of page %u: %s", device, n,
-		      strerror(errno));
+		CHECK(pwrite(fd, page, 4096, n * 4096) == 4096, "%s: write of page %u: %s", device,
+		      n, strerror(errno));
 	}
 	SYS(fsync(fd));
 	SYS(ioctl(fd, BLKFLSBUF, 0));

@@ -35,7 +35,8 @@ static void check_many(const void *arg)
 			CHECK(write(done[1], &id, 1) == 1, "write");
 			CHECK(read(go[0], &id, 1) == 1, "read");
 			for (int n = 0; n < 16; n++)
-				CHECK(p[n * 1024] == (uint32_t)(i * 16 + n), "process %d: page %d", i, n);
+				CHECK(p[n * 1024] == (uint32_t)(i * 16 + n), "process %d: page %d",
+				      i, n);
 			_exit(0);
 		}
 	}
@@ -58,8 +59,8 @@ static void check_fork_rate(const void *arg)
 		if (pid == 0)
 			_exit(i & 0x7f);
 		SYS(waitpid(pid, &status, 0));
-		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == (i & 0x7f), "status 0x%x of child %d",
-		      status, i);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == (i & 0x7f),
+		      "status 0x%x of child %d", status, i);
 	}
 }
 

@@ -43,7 +43,8 @@ static pid_t start(void (*code)(void))
 		_exit(9);
 	}
 	SYS(waitpid(pid, &status, 0));
-	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP, "status 0x%x at the start", status);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP, "status 0x%x at the start",
+	      status);
 	return pid;
 }
 
@@ -54,8 +55,8 @@ static void resume(enum __ptrace_request how, pid_t pid, int sig)
 
 	SYS(ptrace(how, pid, NULL, NULL));
 	SYS(waitpid(pid, &status, 0));
-	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == sig, "status 0x%x, wanted a stop by %d", status,
-	      sig);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == sig, "status 0x%x, wanted a stop by %d",
+	      status, sig);
 }
 
 static void expect_exit(pid_t pid, int value)
@@ -64,8 +65,8 @@ static void expect_exit(pid_t pid, int value)
 
 	SYS(ptrace(PTRACE_CONT, pid, NULL, NULL));
 	SYS(waitpid(pid, &status, 0));
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == value, "status 0x%x, wanted exit %d", status,
-	      value);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == value, "status 0x%x, wanted exit %d",
+	      status, value);
 }
 
 static struct user_regs_struct regs(pid_t pid)
@@ -110,11 +111,13 @@ static void check_step(const void *arg)
 		resume(PTRACE_SINGLESTEP, pid, SIGTRAP);
 	CHECK(steps == 31, "%u steps, wanted 31", steps);
 	CHECK(ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)&traced_word, NULL) == 35,
-	      "the word is %ld", ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)&traced_word, NULL));
+	      "the word is %ld",
+	      ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)&traced_word, NULL));
 	/* TF is the tracer's, and is not seen. */
 	CHECK(!(regs(pid).eflags & 0x100), "TF is visible: 0x%lx", regs(pid).eflags);
 	resume(PTRACE_CONT, pid, SIGTRAP);
-	CHECK(regs(pid).eip == (long)(uintptr_t)traced_brk + 1, "int3 stops at 0x%lx", regs(pid).eip);
+	CHECK(regs(pid).eip == (long)(uintptr_t)traced_brk + 1, "int3 stops at 0x%lx",
+	      regs(pid).eip);
 	expect_exit(pid, 9);
 }
 
@@ -152,13 +155,15 @@ static void check_regs(const void *arg)
 	run_to(pid, traced_end);
 	r = regs(pid);
 	CHECK(r.ecx == 0, "ecx is %ld", r.ecx);
-	CHECK(kernel_is_64bit() || (r.xcs == 0x73 && r.xss == 0x7b), "cs 0x%lx ss 0x%lx", r.xcs, r.xss);
+	CHECK(kernel_is_64bit() || (r.xcs == 0x73 && r.xss == 0x7b), "cs 0x%lx ss 0x%lx", r.xcs,
+	      r.xss);
 	r.esi = 0x11223344;
 	r.edi = 0x55667788;
 	set_regs(pid, &r);
 	resume(PTRACE_SINGLESTEP, pid, SIGTRAP);
 	got = regs(pid);
-	CHECK(got.esi == 0x11223344 && got.edi == 0x55667788, "esi 0x%lx edi 0x%lx", got.esi, got.edi);
+	CHECK(got.esi == 0x11223344 && got.edi == 0x55667788, "esi 0x%lx edi 0x%lx", got.esi,
+	      got.edi);
 	CHECK(got.eip == (long)(uintptr_t)traced_brk, "eip 0x%lx", got.eip);
 	/* Flags: IF and IOPL stay. */
 	r = got;
@@ -209,8 +214,8 @@ static void check_syscall(const void *arg)
 	for (int i = 0; i < 2; i++) {
 		resume(PTRACE_SYSCALL, pid, SIGTRAP);
 		r = regs(pid);
-		CHECK(r.orig_eax == SYS_getpid && r.eax == -38, "entry: orig_eax %ld eax %ld", r.orig_eax,
-		      r.eax);
+		CHECK(r.orig_eax == SYS_getpid && r.eax == -38, "entry: orig_eax %ld eax %ld",
+		      r.orig_eax, r.eax);
 		if (i == 1) {		/* another system call instead */
 			r.orig_eax = SYS_getppid;
 			set_regs(pid, &r);

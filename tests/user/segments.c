@@ -22,7 +22,8 @@ enum { USER_CS = 0x73, USER_DS = 0x7b, GETCPU = 0xe0 };
 /* Traps of the segment machinery (SDM 3, table 6-1). */
 enum { NP = 11, SS_FAULT = 12, GP = 13 };
 
-SNIPPET(load_ds, "", "movl %eax, %ds", "movl %ds, %eax\n\tpushl %ss\n\tpopl %ds\n\tmovl %eax, seg_seen");
+SNIPPET(load_ds, "", "movl %eax, %ds",
+	"movl %ds, %eax\n\tpushl %ss\n\tpopl %ds\n\tmovl %eax, seg_seen");
 SNIPPET(load_es, "", "movl %eax, %es", "movl %es, %eax\n\tmovl %eax, seg_seen");
 SNIPPET(load_fs, "", "movl %eax, %fs", "movl %fs, %eax\n\tmovl %eax, seg_seen");
 SNIPPET(load_gs, "", "movl %eax, %gs", "movl %gs, %eax\n\tmovl %eax, seg_seen");
@@ -64,7 +65,8 @@ static void expect_fault(const struct trap *t, const char *at, uint32_t trapno, 
 
 	CHECK(t->sig == sig, "selector 0x%x: signal %d, wanted %d", sel, t->sig, sig);
 	CHECK(t->trapno == trapno && t->err == err,
-	      "selector 0x%x: trap %u error 0x%x, wanted %u 0x%x", sel, t->trapno, t->err, trapno, err);
+	      "selector 0x%x: trap %u error 0x%x, wanted %u 0x%x", sel, t->trapno, t->err, trapno,
+	      err);
 	CHECK(t->gregs[REG_EIP] == (uint32_t)(uintptr_t)at, "selector 0x%x: eip 0x%x, wanted 0x%x",
 	      sel, t->gregs[REG_EIP], (uint32_t)(uintptr_t)at);
 	CHECK(t->code == SI_KERNEL && t->addr == 0, "selector 0x%x: si_code %d si_addr 0x%x", sel,
@@ -88,8 +90,8 @@ static void check_loads(const void *arg)
 			expect_fault(&t, c->at, GP, sel & ~3u, sel);
 			continue;
 		}
-		CHECK(t.sig == 0, "selector 0x%x: signal %d, trap %u error 0x%x", sel, t.sig, t.trapno,
-		      t.err);
+		CHECK(t.sig == 0, "selector 0x%x: signal %d, trap %u error 0x%x", sel, t.sig,
+		      t.trapno, t.err);
 		CHECK((uint16_t)seg_seen == sel, "selector 0x%x reads back as 0x%x", sel, seg_seen);
 	}
 }
@@ -159,8 +161,10 @@ static void check_kept(const void *arg)
 }
 
 /* Far transfers to the selector in %eax. */
-SNIPPET(far_jmp, "movl %eax, seg_pointer + 4\n\tmovl $far_jmp_next, seg_pointer", "ljmp *seg_pointer", "");
-SNIPPET(far_call, "movl %eax, seg_pointer + 4\n\tmovl $far_call_at2, seg_pointer\n\tjmp far_call_at",
+SNIPPET(far_jmp, "movl %eax, seg_pointer + 4\n\tmovl $far_jmp_next, seg_pointer",
+	"ljmp *seg_pointer", "");
+SNIPPET(far_call,
+	"movl %eax, seg_pointer + 4\n\tmovl $far_call_at2, seg_pointer\n\tjmp far_call_at",
 	"lcall *seg_pointer", "ret\nfar_call_at2: lret");
 SNIPPET(far_ret, "pushl %eax\n\tpushl $far_ret_next", "lret", "");
 SNIPPET(far_iret, "pushfl\n\tpushl %eax\n\tpushl $far_iret_next", "iret", "");
@@ -287,7 +291,8 @@ static int set_ldt(unsigned entry, uint32_t base, uint32_t limit, unsigned conte
 
 /* Accesses at %eax through the segment seg_sel in %gs. */
 uint32_t seg_sel;
-SNIPPET(gs_read, "movl seg_sel, %ecx\n\tmovl %ecx, %gs", "movl %gs:(%eax), %ecx", "movl %ecx, seg_seen");
+SNIPPET(gs_read, "movl seg_sel, %ecx\n\tmovl %ecx, %gs", "movl %gs:(%eax), %ecx",
+	"movl %ecx, seg_seen");
 SNIPPET(gs_write, "movl seg_sel, %ecx\n\tmovl %ecx, %gs", "movl $0x1234, %gs:(%eax)", "");
 
 static uint32_t ldt_words[1024];
@@ -380,7 +385,8 @@ static void check_ldt_code(const void *arg)
 	SYS((intptr_t)page);
 	need_ldt();
 	memcpy(page + 16, code, sizeof(code));
-	SYS(set_ldt(4, (uint32_t)(uintptr_t)page, 4095, MODIFY_LDT_CONTENTS_CODE, false, true, false));
+	SYS(set_ldt(4, (uint32_t)(uintptr_t)page, 4095, MODIFY_LDT_CONTENTS_CODE, false, true,
+		    false));
 	seg_pointer[0] = 16;
 	seg_pointer[1] = LDT_SEL(4);
 	__asm__ volatile("lcall *seg_pointer" : "=a"(result) : : "memory", "cc");

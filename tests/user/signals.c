@@ -148,19 +148,22 @@ static void check_registers(const void *arg)
 	SYS(setitimer(ITIMER_REAL, &every, NULL));
 	while (handled < 100 && !bad && tries++ < 1000000) {
 		__asm__ volatile(
-			"pushl %%ebp\n\tpushl %%ebx\n\tmovl $0x12345678, %%ebp\n\t"
-			"movl $0x9abcdef0, %%ebx\n\tmovl $0x0fedcba9, %%esi\n\t"
-			"movl $0x87654321, %%edi\n\tmovl $0x13579bdf, %%edx\n\tstd\n\tstc\n\t"
-			"movl $20000, %%ecx\n"
-			"1:\tjnc 2f\n\tleal -1(%%ecx), %%ecx\n\tjecxz 3f\n\tjmp 1b\n"
-			"2:\tmovl $1, %%eax\n\tjmp 4f\n"
-			"3:\tmovl $2, %%eax\n\tpushfl\n\ttestl $0x400, (%%esp)\n\tleal 4(%%esp), %%esp\n\t"
-			"jz 4f\n\tmovl $3, %%eax\n\tcmpl $0x12345678, %%ebp\n\tjne 4f\n\t"
-			"cmpl $0x9abcdef0, %%ebx\n\tjne 4f\n\tcmpl $0x0fedcba9, %%esi\n\tjne 4f\n\t"
-			"cmpl $0x87654321, %%edi\n\tjne 4f\n\tcmpl $0x13579bdf, %%edx\n\tjne 4f\n\t"
-			"xorl %%eax, %%eax\n"
-			"4:\tcld\n\tpopl %%ebx\n\tpopl %%ebp"
-			: "=a"(bad) : : "ecx", "edx", "esi", "edi", "memory", "cc");
+		    "pushl %%ebp\n\tpushl %%ebx\n\tmovl $0x12345678, %%ebp\n\t"
+		    "movl $0x9abcdef0, %%ebx\n\tmovl $0x0fedcba9, %%esi\n\t"
+		    "movl $0x87654321, %%edi\n\tmovl $0x13579bdf, %%edx\n\tstd\n\tstc\n\t"
+		    "movl $20000, %%ecx\n"
+		    "1:\tjnc 2f\n\tleal -1(%%ecx), %%ecx\n\tjecxz 3f\n\tjmp 1b\n"
+		    "2:\tmovl $1, %%eax\n\tjmp 4f\n"
+		    "3:\tmovl $2, %%eax\n\tpushfl\n\ttestl $0x400, (%%esp)\n\tleal 4(%%esp), "
+		    "%%esp\n\t"
+		    "jz 4f\n\tmovl $3, %%eax\n\tcmpl $0x12345678, %%ebp\n\tjne 4f\n\t"
+		    "cmpl $0x9abcdef0, %%ebx\n\tjne 4f\n\tcmpl $0x0fedcba9, %%esi\n\tjne 4f\n\t"
+		    "cmpl $0x87654321, %%edi\n\tjne 4f\n\tcmpl $0x13579bdf, %%edx\n\tjne 4f\n\t"
+		    "xorl %%eax, %%eax\n"
+		    "4:\tcld\n\tpopl %%ebx\n\tpopl %%ebp"
+		    : "=a"(bad)
+		    :
+		    : "ecx", "edx", "esi", "edi", "memory", "cc");
 	}
 	CHECK(!bad, "%s changed", bad == 1 ? "CF" : bad == 2 ? "DF" : "a register");
 	CHECK(handled >= 100, "%u timer signals", handled);

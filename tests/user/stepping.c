@@ -25,14 +25,15 @@ SNIPPET(step_pushf, STEP_ON "sf0: pushfl\nsf1: popl %eax\nsf2: movl %eax, step_f
 	"sf4: popfl\nsf5: nop\nsf6: " STEP_OFF);
 SNIPPET(step_movss, STEP_ON "sm0: movl %ss, %eax\nsm1: movl %eax, %ss\nsm2: nop\nsm3: pushl %ss\n"
 	"sm4: popl %ss\nsm5: nop\n", "nop", STEP_OFF);
-SNIPPET(step_rep, "leal -16(%esp), %edi\n\tmovl $3, %ecx\n\tcld\n" STEP_ON "sr0: nop\n", "rep stosb",
-	STEP_OFF);
+SNIPPET(step_rep, "leal -16(%esp), %edi\n\tmovl $3, %ecx\n\tcld\n" STEP_ON "sr0: nop\n",
+	"rep stosb", STEP_OFF);
 SNIPPET(step_int80, "movl $20, %eax\n" STEP_ON "si0: nop\n", "int $0x80",
 	"si2: nop\nsi3: movl %eax, step_pid\n" STEP_OFF);
 SNIPPET(step_cpuid, "pushl %ebx\n\txorl %eax, %eax\n" STEP_ON "sc0: nop\n", "cpuid",
 	"sc2: rdtsc\nsc3: nop\nsc4: " STEP_OFF "popl %ebx");
-SNIPPET(step_sreg, STEP_ON "sg0: pushl %ds\nsg1: popl %es\nsg2: movl %gs, %eax\nsg3: movl %eax, %gs\n",
-	"nop", STEP_OFF);
+SNIPPET(step_sreg,
+	STEP_ON "sg0: pushl %ds\nsg1: popl %es\nsg2: movl %gs, %eax\nsg3: movl %eax, %gs\n", "nop",
+	STEP_OFF);
 SNIPPET(step_vdso, "movl $20, %eax\n" STEP_ON "sv0: nop\n", "call *step_entry",
 	"sv2: movl %eax, step_pid\n" STEP_OFF);
 
@@ -77,10 +78,9 @@ struct step_case {
 };
 
 #define LABELS(...) (const char *const[]){ __VA_ARGS__, NULL }
-#define L(x) extern const char x[]
-L(sp0); L(sp1); L(sp2); L(sp4); L(sp5); L(ss0); L(ss1); L(ss2); L(ss3); L(sf0); L(sf1); L(sf2);
-L(sf4); L(sf5); L(sf6); L(sm0); L(sm1); L(sm2); L(sm3); L(sm4); L(sm5); L(sr0); L(si0); L(si2); L(si3);
-L(sc0); L(sc2); L(sc3); L(sc4); L(sg0); L(sg1); L(sg2); L(sg3); L(sv0); L(sv2);
+extern const char sp0[], sp1[], sp2[], sp4[], sp5[], ss0[], ss1[], ss2[], ss3[], sf0[], sf1[],
+	sf2[], sf4[], sf5[], sf6[], sm0[], sm1[], sm2[], sm3[], sm4[], sm5[], sr0[], si0[], si2[],
+	si3[], sc0[], sc2[], sc3[], sc4[], sg0[], sg1[], sg2[], sg3[], sv0[], sv2[];
 
 /*
  * After popf has set TF the first trap follows the next instruction.  The
@@ -127,8 +127,10 @@ static void check_vdso(const void *arg)
 		test_skip("the kernel gives no AT_SYSINFO");
 	call_traced(step_vdso);
 	CHECK(steps.n > 5, "%u traps", steps.n);
-	CHECK(steps.eip[0] == (uint32_t)(uintptr_t)step_vdso_at, "first trap at 0x%x", steps.eip[0]);
-	CHECK(steps.eip[1] == step_entry, "second trap at 0x%x, wanted 0x%x", steps.eip[1], step_entry);
+	CHECK(steps.eip[0] == (uint32_t)(uintptr_t)step_vdso_at, "first trap at 0x%x",
+	      steps.eip[0]);
+	CHECK(steps.eip[1] == step_entry, "second trap at 0x%x, wanted 0x%x", steps.eip[1],
+	      step_entry);
 	for (unsigned i = 2; i < steps.n - 5; i++)
 		CHECK(steps.eip[i] - (step_entry & ~0xfffu) < 0x1000, "trap %u at 0x%x", i,
 		      steps.eip[i]);

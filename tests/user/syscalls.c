@@ -148,7 +148,9 @@ static void check_data(const void *arg)
 	SYS(pipe(fd));
 	for (unsigned i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 7 + i / 256);
-	r = (struct gate_regs){ 0, (uint32_t)fd[1], (uint32_t)(uintptr_t)out, sizeof(out), 0, 0, 0 };
+	r = (struct gate_regs){
+		0, (uint32_t)fd[1], (uint32_t)(uintptr_t)out, sizeof(out), 0, 0, 0
+	};
 	got = gate(SYS_write, &r);
 	CHECK(got == sizeof(out), "write gave %d", (int)got);
 	r = (struct gate_regs){ 0, (uint32_t)fd[0], (uint32_t)(uintptr_t)in, sizeof(in), 0, 0, 0 };
@@ -177,7 +179,8 @@ void test_syscalls(void)
 
 	for (unsigned g = 0; g < sizeof(gates) / sizeof(gates[0]); g++)
 		for (unsigned t = 0; t < sizeof(tests) / sizeof(tests[0]); t++) {
-			snprintf(name, sizeof(name), "system call: %s: %s", gates[g], tests[t].name);
+			snprintf(name, sizeof(name), "system call: %s: %s", gates[g],
+				 tests[t].name);
 			run(name, tests[t].fn, gates[g]);
 		}
 	run("system call: vm86", check_vm86, NULL);

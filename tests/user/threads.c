@@ -59,7 +59,8 @@ static void check_hundred(const void *arg)
 	pthread_attr_setstacksize(&attr, 65536);
 	for (int round = 0; round < 3; round++) {
 		for (uintptr_t i = 0; i < N; i++)
-			CHECK(!pthread_create(&t[i], &attr, twice, (void *)i), "create %u", (unsigned)i);
+			CHECK(!pthread_create(&t[i], &attr, twice, (void *)i), "create %u",
+			      (unsigned)i);
 		for (uintptr_t i = 0; i < N; i++) {
 			CHECK(!pthread_join(t[i], &result), "join %u", (unsigned)i);
 			CHECK(result == (void *)(i * 2), "thread %u gave %p", (unsigned)i, result);
@@ -125,7 +126,8 @@ static void check_atomics(const void *arg)
 	for (int i = 0; i < N; i++)
 		pthread_join(t[i], NULL);
 	CHECK(total == N * 20000, "%u additions, wanted %u", total, N * 20000);
-	CHECK(total64 == N * 20000 * 0x100000001ull, "64 bits: 0x%llx", (unsigned long long)total64);
+	CHECK(total64 == N * 20000 * 0x100000001ull, "64 bits: 0x%llx",
+	      (unsigned long long)total64);
 }
 
 /* errno and the stack canary lie behind %gs in a forked thread, too. */

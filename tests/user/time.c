@@ -28,7 +28,8 @@ static void check_monotonic(const void *arg)
 	for (int i = 0; i < 100000; i++) {
 		uint64_t now = now_ns(clock);
 
-		CHECK(now >= last, "%llu ns back after %d readings", (unsigned long long)(last - now), i);
+		CHECK(now >= last, "%llu ns back after %d readings",
+		      (unsigned long long)(last - now), i);
 		last = now;
 	}
 	CHECK(last > first, "the clock stands");
@@ -78,7 +79,8 @@ static void check_cpu_time(const void *arg)
 	(void)arg;
 	usleep(300000);
 	slept = now_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
-	CHECK(slept < 150000000, "%llu ns of CPU time in 300 ms of sleep", (unsigned long long)slept);
+	CHECK(slept < 150000000, "%llu ns of CPU time in 300 ms of sleep",
+	      (unsigned long long)slept);
 	start = now_ns(CLOCK_PROCESS_CPUTIME_ID);
 	wall = now_ns(CLOCK_MONOTONIC);
 	while (now_ns(CLOCK_MONOTONIC) - wall < 300000000)
@@ -98,7 +100,8 @@ static void check_date(const void *arg)
 	CHECK(real / 1000000000 > 1767225600, "the date is %llu s after 1970",
 	      (unsigned long long)(real / 1000000000));	/* 2026-01-01 */
 	usleep(300000);
-	drift = (int64_t)(now_ns(CLOCK_REALTIME) - real) - (int64_t)(now_ns(CLOCK_MONOTONIC) - mono);
+	drift =
+	    (int64_t)(now_ns(CLOCK_REALTIME) - real) - (int64_t)(now_ns(CLOCK_MONOTONIC) - mono);
 	CHECK(drift < 50000000 && drift > -50000000, "the clocks differ by %lld ns in 300 ms",
 	      (long long)drift);
 }
