@@ -19,6 +19,7 @@ void *gmem_ram(struct vm *vm, gpa_t gpa, uint64_t n)
 
 void gmem_flush(struct vm *vm)
 {
+	vm->fetch.page = NO_FETCH_PAGE;
 	if (!++vm->tlb.generation) {
 		memset(vm->tlb.entry, 0, sizeof vm->tlb.entry);
 		vm->tlb.generation = 1;
@@ -37,6 +38,7 @@ void gmem_flush_page(struct vm *vm, gva_t a)
 	static const uint32_t hows[] = { 0, ACC_WRITE, ACC_USER, ACC_USER | ACC_WRITE };
 	size_t i;
 
+	vm->fetch.page = NO_FETCH_PAGE;
 	for (i = 0; i < sizeof hows / sizeof *hows; i++) {
 		struct tlb_entry *t = tlb_slot(vm, a.v & PAGE_MASK, hows[i]);
 

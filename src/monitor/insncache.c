@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "monitor/insncache.h"
 
-#include <string.h>
+const struct insn *insncache_put(struct insn_cache *cache, uint32_t eip, const uint8_t *bytes16,
+				 const uint8_t *original, unsigned bits)
+{
+	struct insncache_entry *e = &cache->entry[(eip ^ eip >> PAGE_SHIFT) % INSNCACHE_SIZE];
+
+	memcpy(e->bytes, bytes16, sizeof(e->bytes));
+	insn_decode(&e->insn, original, sizeof(e->bytes), bits);
+	e->eip = eip;
+	e->bits = bits;
+	return &e->insn;
+}
 
 const struct insn *insncache_get(struct insn_cache *cache, uint32_t eip, const uint8_t *bytes16,
 				 unsigned bits)
 {
-	/* Both the place in the page and the page spread the entries. */
-	struct insncache_entry *e = &cache->entry[(eip ^ eip >> PAGE_SHIFT) % INSNCACHE_SIZE];
-	uint64_t bytes[2];
+	const struct insn *insn = insncache_find(cache, eip, bytes16, bits);
 
-	memcpy(bytes, bytes16, sizeof(bytes));
-	if (e->eip == eip && e->bits == bits && e->bytes[0] == bytes[0] && e->bytes[1] == bytes[1])
-		return &e->insn;
-	insn_decode(&e->insn, bytes16, sizeof(bytes), bits);
-	memcpy(e->bytes, bytes, sizeof(bytes));
-	e->eip = eip;
-	e->bits = bits;
-	return &e->insn;
+	return insn ? insn : insncache_put(cache, eip, bytes16, bytes16, bits);
+}
+
+void insncache_forget(struct insn_cache *cache, uint32_t page)
+{
+	unsigned i;
+
+	for (i = 0; i < INSNCACHE_SIZE; i++)
+		if (!((cache->entry[i].eip ^ page) & PAGE_MASK))
+			cache->entry[i].bits = 0;
 }

@@ -9,6 +9,8 @@
 
 #include "rewriter/insn.h"
 
+#include <string.h>
+
 #define INSNCACHE_SIZE 4096
 
 struct insncache_entry {
@@ -31,5 +33,26 @@ struct insn_cache {
  */
 const struct insn *insncache_get(struct insn_cache *cache, uint32_t eip, const uint8_t *bytes16,
 				 unsigned bits);
+
+/*
+ * The two halves of insncache_get() for patched code: bytes16 is what memory
+ * holds, original what it stands for.  find returns NULL on a miss.
+ */
+static inline const struct insn *insncache_find(const struct insn_cache *cache, uint32_t eip,
+						const uint8_t *bytes16, unsigned bits)
+{
+	/* Both the place in the page and the page spread the entries. */
+	const struct insncache_entry *e = &cache->entry[(eip ^ eip >> PAGE_SHIFT) % INSNCACHE_SIZE];
+	uint64_t bytes[2];
+
+	memcpy(bytes, bytes16, sizeof(bytes));
+	if (e->eip == eip && e->bits == bits && e->bytes[0] == bytes[0] && e->bytes[1] == bytes[1])
+		return &e->insn;
+	return NULL;
+}
+const struct insn *insncache_put(struct insn_cache *cache, uint32_t eip, const uint8_t *bytes16,
+				 const uint8_t *original, unsigned bits);
+/* What patched bytes of the page at linear address page stand for has changed. */
+void insncache_forget(struct insn_cache *cache, uint32_t page);
 
 #endif

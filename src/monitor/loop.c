@@ -22,51 +22,86 @@
 /* A page that holds code and written data is not flipped for ever. */
 #define FLIP_LIMIT 64
 
+/* Reads the 16 bytes at linear address a; what lies behind the end of the
+ * instruction may be missing. */
+static bool read_code(struct vm *vm, uint32_t a, uint8_t bytes[16], unsigned bits, struct fault *f)
+{
+	uint32_t how = vm->cpu.cpl == 3 ? ACC_USER : ACC_READ;
+	uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK);
+	struct fault next;
+	struct insn probe;
+
+	if (room >= 16)
+		return gmem_read(vm, GVA(a), bytes, 16, how, f);
+	memset(bytes, 0, 16);
+	if (!gmem_read(vm, GVA(a), bytes, room, how, f))
+		return false;
+	if (gmem_read(vm, GVA(a + room), bytes + room, 16 - room, how, &next))
+		return true;
+	if (insn_decode(&probe, bytes, room, bits) >= 0)
+		return true;
+	*f = next;
+	return false;
+}
+
+/* Turns patched bytes at a, physical gpa, into what the compiler wrote. */
+static bool unpatch(struct vm *vm, uint32_t a, uint64_t gpa, uint8_t bytes[16], struct fault *f)
+{
+	if (subst_undo(bytes, 16, codemap_original(vm->code, GPA(gpa))) >= 0)
+		return true;
+	vm_end(vm, ST_LIMIT, "a patched instruction was copied to %#x and cannot be told", a);
+	*f = (struct fault){ VEC_UD, 0, 0 };
+	return false;
+}
+
+static const struct insn *valid(const struct insn *insn, struct fault *f)
+{
+	if (insn->cls != IC_INVALID)
+		return insn;
+	*f = (struct fault){ VEC_UD, 0, 0 };
+	return NULL;
+}
+
+/* Kernel code in a page that runs directly, and so has been patched. */
+static const struct insn *fetch_patched(struct vm *vm, uint32_t a, unsigned bits, struct fault *f)
+{
+	struct fetch_page *fp = &vm->fetch;
+	uint8_t raw[16], original[16];
+	const struct insn *insn;
+	struct walk w;
+
+	if ((a & PAGE_MASK) != fp->page) {
+		if (!mmu_probe(vm, GVA(a), &w) || !(fp->bytes = gmem_ram(vm, w.pa, PAGE_SIZE)))
+			return NULL;
+		fp->page = a & PAGE_MASK;
+		fp->gpa = w.pa.v;
+	}
+	if ((a & ~PAGE_MASK) <= PAGE_SIZE - 16)
+		memcpy(raw, fp->bytes + (a & ~PAGE_MASK), 16);
+	else if (!read_code(vm, a, raw, bits, f))
+		return NULL;
+	insn = insncache_find(&vm->insns, a, raw, bits);
+	if (!insn) {
+		memcpy(original, raw, 16);
+		if (!unpatch(vm, a, fp->gpa | (a & ~PAGE_MASK), original, f))
+			return NULL;
+		insn = insncache_put(&vm->insns, a, raw, original, bits);
+	}
+	return valid(insn, f);
+}
+
 const struct insn *loop_fetch(struct vm *vm, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t a = c->seg[S_CS].base + c->eip;
-	uint8_t bytes[16];
 	unsigned bits = c->seg[S_CS].attr & SEG_DB ? 32 : 16;
-	uint32_t how = c->cpl == 3 ? ACC_USER : ACC_READ;
-	uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK);
-	const struct insn *insn;
-	struct fault ignored;
+	uint8_t bytes[16];
 
-	if (room >= 16) {
-		if (!gmem_read(vm, GVA(a), bytes, 16, how, f))
-			return NULL;
-	} else {
-		memset(bytes, 0, sizeof bytes);
-		if (!gmem_read(vm, GVA(a), bytes, room, how, f))
-			return NULL;
-		if (!gmem_read(vm, GVA(a + room), bytes + room, 16 - room, how, &ignored)) {
-			struct insn probe;
-
-			/* The next page matters only if the instruction reaches it. */
-			if (insn_decode(&probe, bytes, room, bits) < 0) {
-				*f = ignored;
-				return NULL;
-			}
-		}
-	}
-	/* Pages that run directly have been patched. */
-	if (c->cpl == 0 && (view_entry(&vm->kview, a) & VE_X)) {
-		struct walk w;
-		int any = mmu_probe(vm, GVA(a), &w) ? codemap_original(vm->code, GPA(w.pa.v | (a & ~PAGE_MASK))) : -1;
-
-		if (subst_undo(bytes, sizeof bytes, any) < 0) {
-			vm_end(vm, ST_LIMIT, "a patched instruction was copied to %#x and cannot be told", a);
-			*f = (struct fault){ VEC_UD, 0, 0 };
-			return NULL;
-		}
-	}
-	insn = insncache_get(&vm->insns, a, bytes, bits);
-	if (insn->cls == IC_INVALID) {
-		*f = (struct fault){ VEC_UD, 0, 0 };
+	if (c->cpl == 0 && ((a & PAGE_MASK) == vm->fetch.page || (view_entry(&vm->kview, a) & VE_X)))
+		return fetch_patched(vm, a, bits, f);
+	if (!read_code(vm, a, bytes, bits, f))
 		return NULL;
-	}
-	return insn;
+	return valid(insncache_get(&vm->insns, a, bytes, bits), f);
 }
 
 static void unknown(struct vm *vm, const struct insn *insn)
@@ -129,8 +164,10 @@ static bool can_go_ahead(const struct vm *vm)
 {
 	const struct vcpu *c = &vm->cpu;
 
+	uint32_t a = c->seg[S_CS].base + c->eip;
+
 	return c->cpl == 0 && !c->halted && !(c->eflags & FL_TF) && !attention(vm) &&
-	       (view_entry(&vm->kview, c->seg[S_CS].base + c->eip) & VE_X);
+	       ((a & PAGE_MASK) == vm->fetch.page || (view_entry(&vm->kview, a) & VE_X));
 }
 
 /* Interprets up to the next sensitive instruction and through it; false if
@@ -228,7 +265,8 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 			return;
 		}
 	}
-	codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a)));
+	if (codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a))))
+		insncache_forget(&vm->insns, a & PAGE_MASK);
 	view_make_exec(&vm->kview, a, frame);
 }
 

@@ -46,6 +46,14 @@ struct tlb {
 	uint32_t generation;
 };
 
+/* loop.c: the page that kernel code is being fetched from. */
+struct fetch_page {
+	uint32_t page;			/* linear; NO_FETCH_PAGE: none */
+	uint8_t *bytes;
+	uint64_t gpa;
+};
+#define NO_FETCH_PAGE 1u
+
 /* fpu.c: where the guest's x87/SSE registers are. */
 struct fpu {
 	bool in_child;			/* in the child below; else in host_cpu.fpu */
@@ -75,6 +83,7 @@ struct vm {
 	struct tlb tlb;
 	struct codemap *code;
 	struct insn_cache insns;
+	struct fetch_page fetch;
 	struct view kview;		/* mirror.c */
 	struct engine *engine;
 	struct pool pool;		/* uspace.c */

@@ -291,6 +291,7 @@ void view_make_writable(struct vm *vm, uint32_t frame)
 	if (vm->frames[frame].flips < 255)
 		vm->frames[frame].flips++;
 	frame_rights(vm, frame, VE_X);
+	vm->fetch.page = NO_FETCH_PAGE;
 	vm->stats.code_flips++;
 }
 

@@ -2,8 +2,9 @@
 /*
  * The only code of ours in a child.  The engine starts it with rbx at a list
  * of host system calls in the control pages, without system-call emulation;
- * it carries them out and stops at an int3: rax is 0, or the first error with
- * rbx at its entry.  It uses no stack and no writable memory.
+ * it carries them out and stops at an int3; at the first error it stops at a ud2
+ * instead, with the error in rax and rbx at the entry.  It uses no stack and no
+ * writable memory.
  */
 #include "hostos/linux/stub.h"
 
@@ -25,8 +26,7 @@ stub_start:
 	jae	3f
 	addq	$STUB_OP_SIZE, %rbx
 	jmp	1b
-2:	xorl	%eax, %eax
-3:	int3
-	jmp	1b
+2:	int3
+3:	ud2
 stub_end:
 	.section .note.GNU-stack, "", @progbits

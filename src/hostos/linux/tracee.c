@@ -93,13 +93,13 @@ static int stub_run(pid_t pid, const struct user_regs_struct *like, pid_t *forke
 		if (WSTOPSIG(status) == SIG_KICK)
 			continue;	/* a kick that came late */
 		if (WSTOPSIG(status) != SIGTRAP)
-			return -1;
-		if (status >> 16 == 0)
 			break;
+		if (status >> 16 == 0)
+			return 0;
 		if (forked && !ptrace(PTRACE_GETEVENTMSG, pid, 0, &message))
 			*forked = message;
 	}
-	if (ptrace(PTRACE_GETREGS, pid, 0, &r))
+	if (WSTOPSIG(status) != SIGILL || ptrace(PTRACE_GETREGS, pid, 0, &r))
 		return -1;
 	return -(int)r.rax;
 }
