@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Walks of the guest's page tables. */
+#include "machine.h"
+
+#define VA 0x40123000u
+#define PA 0x00345000u
+
+static struct vm *vm;
+
+static void setup(void)
+{
+	vm = machine_new();
+	machine_paging(vm);
+}
+
+static void teardown(void)
+{
+	machine_free(vm);
+}
+
+static uint32_t *pde(void)
+{
+	return machine_word(vm, vm->cpu.cr3 + (VA >> 22) * 4);
+}
+
+START_TEST(paging_off_is_one_to_one)
+{
+	struct walk w;
+
+	vm->cpu.cr0 &= ~CR0_PG;
+	ck_assert(mmu_probe(vm, GVA(0xfee00123), &w));
+	ck_assert_uint_eq(w.pa.v, 0xfee00000);
+	ck_assert_ptr_null(w.leaf);
+	ck_assert_uint_eq(w.flags & (PTE_P | PTE_W | PTE_U), PTE_P | PTE_W | PTE_U);
+	ck_assert(mmu_allowed(vm, &w, ACC_WRITE | ACC_USER));
+	mmu_mark(&w, ACC_WRITE);	/* nothing to mark */
+}
+END_TEST
+
+START_TEST(small_page)
+{
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, PA, PTE_P | PTE_W | PTE_G);
+	ck_assert(mmu_probe(vm, GVA(VA + 0x234), &w));
+	ck_assert_uint_eq(w.pa.v, PA);
+	ck_assert_uint_eq(w.flags, PTE_P | PTE_W | PTE_G);
+	ck_assert_ptr_eq(w.leaf, machine_pte(vm, vm->cpu.cr3, VA));
+	ck_assert_ptr_eq(w.pde, pde());
+}
+END_TEST
+
+START_TEST(large_page)
+{
+	struct walk w;
+
+	*pde() = 0x00400000 | PTE_PS | PTE_P | PTE_U | PTE_G;
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
+	ck_assert_uint_eq(w.pa.v, 0x00400000 | (VA & 0x3ff000));
+	ck_assert_uint_eq(w.flags, PTE_P | PTE_U | PTE_PS | PTE_G);
+	ck_assert_ptr_eq(w.leaf, pde());
+	mmu_mark(&w, ACC_WRITE);
+	ck_assert_uint_eq(*pde(), 0x00400000 | PTE_PS | PTE_P | PTE_U | PTE_G | PTE_A | PTE_D);
+}
+END_TEST
+
+/* Without CR4.PSE, bit 7 of a directory entry means nothing. */
+START_TEST(pse_off)
+{
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, PA, PTE_P);
+	*pde() |= PTE_PS;
+	vm->cpu.cr4 &= ~CR4_PSE;
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
+	ck_assert_uint_eq(w.pa.v, PA);
+	ck_assert_uint_eq(w.flags, PTE_P);
+}
+END_TEST
+
+START_TEST(pge_off)
+{
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, PA, PTE_P | PTE_G);
+	vm->cpu.cr4 &= ~CR4_PGE;
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
+	ck_assert_uint_eq(w.flags, PTE_P);
+}
+END_TEST
+
+/* Both levels have to allow. */
+START_TEST(rights_of_both_levels)
+{
+	static const uint32_t bits[] = { 0, PTE_W, PTE_U, PTE_W | PTE_U };
+	uint32_t upper = bits[_i / 4], lower = bits[_i % 4], both = upper & lower;
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, PA, PTE_P | lower);
+	*pde() = (*pde() & ~(PTE_W | PTE_U)) | upper;
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
+	ck_assert_uint_eq(w.flags & (PTE_W | PTE_U), both);
+	ck_assert(mmu_allowed(vm, &w, ACC_READ));
+	ck_assert_int_eq(mmu_allowed(vm, &w, ACC_WRITE), both & PTE_W ? 1 : 0);
+	ck_assert_int_eq(mmu_allowed(vm, &w, ACC_USER), both & PTE_U ? 1 : 0);
+	ck_assert_int_eq(mmu_allowed(vm, &w, ACC_USER | ACC_WRITE), both == (PTE_W | PTE_U));
+	/* CR0.WP is for the supervisor only. */
+	vm->cpu.cr0 &= ~CR0_WP;
+	ck_assert(mmu_allowed(vm, &w, ACC_WRITE));
+	ck_assert_int_eq(mmu_allowed(vm, &w, ACC_USER | ACC_WRITE), both == (PTE_W | PTE_U));
+}
+END_TEST
+
+START_TEST(accessed_and_dirty)
+{
+	uint32_t *pte = machine_pte(vm, vm->cpu.cr3, VA);
+	struct fault f;
+	struct walk w;
+
+	*pte = PA | PTE_P | PTE_W;
+	*pde() &= ~PTE_A;
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
+	ck_assert_uint_eq(*pte, PA | PTE_P | PTE_W);
+	ck_assert(mmu_translate(vm, GVA(VA), ACC_READ, &w, &f));
+	ck_assert_uint_eq(*pte, PA | PTE_P | PTE_W | PTE_A);
+	ck_assert(*pde() & PTE_A);
+	ck_assert(mmu_translate(vm, GVA(VA), ACC_WRITE, &w, &f));
+	ck_assert_uint_eq(*pte, PA | PTE_P | PTE_W | PTE_A | PTE_D);
+	ck_assert_uint_eq(w.flags & (PTE_A | PTE_D), PTE_A | PTE_D);
+}
+END_TEST
+
+/* A refused access leaves no mark. */
+START_TEST(refusal_marks_nothing)
+{
+	uint32_t *pte = machine_pte(vm, vm->cpu.cr3, VA);
+	struct fault f;
+	struct walk w;
+
+	*pte = PA | PTE_P;
+	ck_assert(!mmu_translate(vm, GVA(VA), ACC_WRITE, &w, &f));
+	ck_assert_uint_eq(*pte, PA | PTE_P);
+}
+END_TEST
+
+static const struct { uint32_t pte, how, error; } errors[] = {
+	{ 0, ACC_READ, 0 },
+	{ 0, ACC_WRITE, PF_W },
+	{ 0, ACC_USER, PF_U },
+	{ 0, ACC_USER | ACC_WRITE, PF_U | PF_W },
+	{ 0, ACC_USER | ACC_EXEC, PF_U },	/* no execute-disable: the I bit stays 0 */
+	{ PTE_P, ACC_WRITE, PF_P | PF_W },
+	{ PTE_P, ACC_USER, PF_P | PF_U },
+	{ PTE_P | PTE_W, ACC_USER | ACC_WRITE, PF_P | PF_U | PF_W },
+	{ PTE_P | PTE_U, ACC_USER | ACC_WRITE, PF_P | PF_U | PF_W },
+};
+
+START_TEST(error_codes)
+{
+	struct fault f;
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, PA, errors[_i].pte);
+	ck_assert(!mmu_translate(vm, GVA(VA + 0x567), errors[_i].how, &w, &f));
+	ck_fault(f, VEC_PF, errors[_i].error);
+	ck_assert_uint_eq(f.cr2, VA + 0x567);
+}
+END_TEST
+
+START_TEST(tables_beyond_ram)
+{
+	struct fault f;
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, PA, PTE_P);
+	*pde() = RAM_SIZE | PTE_P;
+	ck_assert(!mmu_translate(vm, GVA(VA), ACC_READ, &w, &f));
+	ck_fault(f, VEC_PF, 0);
+	ck_assert(!mmu_probe_cr3(vm, RAM_SIZE, GVA(VA), &w));
+	ck_assert(!mmu_probe_cr3(vm, 0xfffff000, GVA(VA), &w));
+}
+END_TEST
+
+/* A page that is no RAM translates all the same: something else may be there. */
+START_TEST(page_beyond_ram)
+{
+	struct walk w;
+
+	machine_map(vm, vm->cpu.cr3, VA, 0xfee00000, PTE_P);
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
+	ck_assert_uint_eq(w.pa.v, 0xfee00000);
+}
+END_TEST
+
+/* PCD and PWT of CR3 are no part of the address. */
+START_TEST(another_directory)
+{
+	uint32_t dir = machine_directory(vm);
+	struct walk w;
+
+	machine_map(vm, dir, VA, PA, PTE_P);
+	ck_assert(!mmu_probe(vm, GVA(VA), &w));
+	ck_assert(mmu_probe_cr3(vm, dir | 0x18, GVA(VA), &w));
+	ck_assert_uint_eq(w.pa.v, PA);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("mmu");
+	TCase *tc = tcase_create("walks");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, paging_off_is_one_to_one);
+	tcase_add_test(tc, small_page);
+	tcase_add_test(tc, large_page);
+	tcase_add_test(tc, pse_off);
+	tcase_add_test(tc, pge_off);
+	tcase_add_loop_test(tc, rights_of_both_levels, 0, 16);
+	tcase_add_test(tc, accessed_and_dirty);
+	tcase_add_test(tc, refusal_marks_nothing);
+	tcase_add_loop_test(tc, error_codes, 0, sizeof errors / sizeof *errors);
+	tcase_add_test(tc, tables_beyond_ram);
+	tcase_add_test(tc, page_beyond_ram);
+	tcase_add_test(tc, another_directory);
+	suite_add_tcase(s, tc);
+	return machine_suite(s);
+}
