@@ -35,7 +35,7 @@ static const struct prefix prefixes[256] = {
 };
 
 /* Sets prefix bits, the sizes and the override; returns the first byte after. */
-static const uint8_t *take_prefixes(struct insn *in, const uint8_t *p, unsigned bits)
+static inline const uint8_t *take_prefixes(struct insn *in, const uint8_t *p, unsigned bits)
 {
 	const uint8_t *start = p;
 	const struct prefix *x = &prefixes[*p];
@@ -50,8 +50,8 @@ static const uint8_t *take_prefixes(struct insn *in, const uint8_t *p, unsigned 
 			in->seg = x->seg;
 		x = &prefixes[*++p];
 	}
-	in->opsize = (bits == 32) ^ !!(in->prefix & IP_OPSIZE) ? 4 : 2;
-	in->adsize = (bits == 32) ^ !!(in->prefix & IP_ADSIZE) ? 4 : 2;
+	in->opsize = (bits == 32) != !!(in->prefix & IP_OPSIZE) ? 4 : 2;
+	in->adsize = (bits == 32) != !!(in->prefix & IP_ADSIZE) ? 4 : 2;
 	in->opoff = (uint8_t)(p - start);
 	return p;
 }
@@ -78,7 +78,7 @@ static const uint8_t *take_mem16(struct insn *in, const uint8_t *p)
 }
 
 /* 32-bit addressing (SDM 2, tables 2-2 and 2-3). */
-static const uint8_t *take_mem32(struct insn *in, const uint8_t *p)
+static inline const uint8_t *take_mem32(struct insn *in, const uint8_t *p)
 {
 	uint8_t base = in->rm;
 
@@ -104,7 +104,7 @@ static const uint8_t *take_mem32(struct insn *in, const uint8_t *p)
 	return p;
 }
 
-static const uint8_t *take_modrm(struct insn *in, const uint8_t *p, uint8_t form)
+static inline const uint8_t *take_modrm(struct insn *in, const uint8_t *p, uint8_t form)
 {
 	uint8_t m = *p++;
 
@@ -128,11 +128,9 @@ static const uint8_t *take_word(const uint8_t *p, unsigned size, uint32_t *v)
 	return p + size;
 }
 
-static const uint8_t *take_imm(struct insn *in, const uint8_t *p, unsigned what)
+static const uint8_t *take_some_imm(struct insn *in, const uint8_t *p, unsigned what)
 {
 	switch (what) {
-	case OI_NONE:
-		return p;
 	case OI_B:
 		in->imm_size = 1;
 		in->imm = *p;
@@ -172,6 +170,12 @@ static const uint8_t *take_imm(struct insn *in, const uint8_t *p, unsigned what)
 		in->imm2 = p[2];
 		return p + 3;
 	}
+}
+
+/* Half of all instructions have none. */
+static inline const uint8_t *take_imm(struct insn *in, const uint8_t *p, unsigned what)
+{
+	return what == OI_NONE ? p : take_some_imm(in, p, what);
 }
 
 /* The vector opcodes of map 1 that have an immediate, in VEX and EVEX form. */
@@ -354,7 +358,8 @@ static int decode(struct insn *in, const uint8_t *bytes, unsigned bits)
 	}
 	in->len = (uint8_t)(p - bytes);
 	in->kind = kind;
-	in->cls = (uint8_t)insn_kind_class(kind);
+	if (kind != IK_NONE)
+		in->cls = (uint8_t)insn_kind_class(kind);
 	return in->len;
 }
 

@@ -50,8 +50,10 @@ int sweep_decode(struct sweep *s, struct insn *in, uint32_t off)
 	if (len > 0 && s->late && looks_copied(in)) {
 		int any = in->opcode == 0x6e ? s->copied(s->ctx, off + in->opoff) : 0;
 
-		if (any < 0)
+		if (any < 0) {		/* left as it is, so that running it is noticed */
+			in->kind = IK_NONE;
 			return len;
+		}
 		switch (in->opcode) {
 		case 0x6c: *op = 0x9c; break;
 		case 0x6d: *op = 0x9d; break;
@@ -131,7 +133,7 @@ static int64_t branch_target(const struct sweep *s, const struct insn *in, uint3
 /* Bytes of data at off, where nothing is known to go on: zeros or a table. */
 static uint32_t data_at(const struct sweep *s, uint32_t off)
 {
-	uint32_t at = off, aligned = (off + 3) & ~3u, pointers = 0;
+	uint32_t at, aligned = ((s->vaddr + off + 3) & ~3u) - s->vaddr, pointers = 0;
 	uint32_t lo = s->vaddr + s->start, n = s->end - s->start;
 
 	for (at = aligned; at + 4 <= s->end; at += 4) {
@@ -148,7 +150,7 @@ static uint32_t data_at(const struct sweep *s, uint32_t off)
 	while (at < s->end && s->code[at] == 0)
 		at++;
 	/* A single zero may begin an aligned word of a table. */
-	return at - off >= 2 || at == aligned ? at - off : 0;
+	return at - off >= 2 || (at - off == 1 && at == aligned) ? at - off : 0;
 }
 
 /* Is the ud2 that ends at off followed by a line number and a file name? */
