@@ -97,6 +97,21 @@ static int cut_off(const struct image *img, struct error *e)
 		    img->path, img->file_size);
 }
 
+/* Where the Secure Boot signature behind a signed kernel ends; 0 if there is
+ * none.  PE format: the certificate table is the fifth data directory, and the
+ * only one that holds a file offset. */
+static uint64_t signature_end(const struct image *img)
+{
+	enum { PE_HEADER = 0x3c, OPTIONAL = 24, PE32 = 0x10b, COUNT = 92, CERTIFICATES = 96 + 4 * 8 };
+	uint64_t pe = le32(img->file + PE_HEADER);
+	const uint8_t *p = img->file + pe;
+
+	if (pe + OPTIONAL + CERTIFICATES + 8 > img->file_size || memcmp(p, "PE\0\0", 4) ||
+	    le16(p + OPTIONAL) != PE32 || le32(p + OPTIONAL + COUNT) < 5)
+		return 0;
+	return (uint64_t)le32(p + OPTIONAL + CERTIFICATES) + le32(p + OPTIONAL + CERTIFICATES + 4);
+}
+
 static int read_header(struct image *img, struct error *e)
 {
 	unsigned sectors = img->file[HDR_SETUP_SECTS];
@@ -122,7 +137,7 @@ static int read_header(struct image *img, struct error *e)
 	code = (img->protocol >= 0x204 ? code : code & 0xffff) * 16;
 	if (img->protocol < 0x208 && code)
 		code -= 15;
-	if (img->file_size - img->setup_size < code)
+	if (img->file_size - img->setup_size < code || img->file_size < signature_end(img))
 		return cut_off(img, e);
 	return 0;
 }

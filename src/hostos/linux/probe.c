@@ -120,6 +120,18 @@ static const char *child_end(int result)
 	return result < 0 ? strsignal(-result) : strerror(result);
 }
 
+static bool try_fork(struct finding *f)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0)
+		return found(f, false, "none can be made: %s", strerror(errno));
+	wait_for(pid);
+	return found(f, true, "can be made");
+}
+
 /* ---- 32-bit code ---- */
 
 /* Opcode 40 is `inc eax` in 32-bit code and a REX prefix in 64-bit code: the
@@ -444,6 +456,9 @@ static bool try_seccomp(struct finding *f)
 /* ---- the table ---- */
 
 static const struct probe probes[] = {
+	{ "processes", true, try_fork,
+	  "guest user programs cannot run, nor the experiments below",
+	  "raise the limit of processes (ulimit -u; pids.max of the container)" },
 	{ "32-bit code", true, try_code32,
 	  "no guest code can run",
 	  "boot the host with ia32_emulation=1, or use a kernel with CONFIG_IA32_EMULATION" },

@@ -17,6 +17,9 @@
 #define GRACE_SECONDS 5
 
 static const int handled[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT };
+/* Ends the thread.  (pthread_cancel() would load a library then, which fails when
+ * memory or descriptors are short.) */
+#define SIG_END SIGRTMIN
 
 /* Signals belong to the process, hence the file scope. */
 static struct {
@@ -49,17 +52,11 @@ static void handled_set(sigset_t *set)
 			sigaddset(set, handled[i]);
 }
 
-/* quit() may hold a lock: host_signals_stop() must not cancel us inside it. */
 static bool call_quit(int sig)
 {
 	const char *name = sigabbrev_np(sig);
-	int before;
-	bool taken;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	taken = signals.quit(signals.ctx, name ? name : "?");
-	pthread_setcancelstate(before, NULL);
-	return taken;
+	return signals.quit(signals.ctx, name ? name : "?");
 }
 
 /* Dies of sig, as if it had never been caught. */
@@ -83,7 +80,7 @@ static void stop_process(void)
 }
 
 /* The VM has been told to end: waits for that, but not for ever. */
-static _Noreturn void grace(const sigset_t *set, int sig)
+static void grace(const sigset_t *set, int sig)
 {
 	const struct timespec limit = { .tv_sec = GRACE_SECONDS };
 	int again;
@@ -91,6 +88,8 @@ static _Noreturn void grace(const sigset_t *set, int sig)
 	do
 		again = sigtimedwait(set, NULL, &limit);
 	while ((again < 0 && errno == EINTR) || again == SIGTSTP || again == SIGCONT);
+	if (again == SIG_END)
+		return;
 	die_of(again > 0 ? again : sig);
 }
 
@@ -101,17 +100,22 @@ static void *signal_thread(void *arg)
 
 	(void)arg;
 	handled_set(&set);
+	sigaddset(&set, SIG_END);
 	for (;;) {
 		if (sigwait(&set, &sig) != 0)
 			continue;
-		if (sig == SIGTSTP)
+		if (sig == SIG_END)
+			break;
+		if (sig == SIGTSTP) {
 			stop_process();
-		else if (sig == SIGCONT)
+		} else if (sig == SIGCONT) {
 			terminal_resume();
-		else if (call_quit(sig))
+		} else if (call_quit(sig)) {
 			grace(&set, sig);
-		else
+			break;
+		} else {
 			die_of(sig);
+		}
 	}
 	return NULL;
 }
@@ -142,7 +146,7 @@ void host_signals_stop(void)
 
 	if (!signals.running)
 		return;
-	pthread_cancel(signals.thread);
+	pthread_kill(signals.thread, SIG_END);
 	pthread_join(signals.thread, NULL);
 	signals.running = false;
 	handled_set(&set);
