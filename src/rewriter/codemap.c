@@ -199,6 +199,15 @@ int codemap_original(const struct codemap *map, gpa_t gpa)
 	return site_original(p, off);
 }
 
+int codemap_undo(const struct codemap *map, uint8_t *bytes, size_t n, gpa_t gpa)
+{
+	const uint8_t *any = memchr(bytes, SUBST_ANY, n < 15 ? n : 15);
+
+	/* If the first one is not where subst_undo() looks, it does not look at all. */
+	return subst_undo(bytes, n, any ? codemap_original(map, GPA(gpa.v + (size_t)(any - bytes))) :
+				    -1);
+}
+
 /* Undoes p's sites in buf, which was read from its bytes [from, from+n). */
 static void restore(const struct codepage *p, uint8_t *buf, uint32_t from, uint32_t n)
 {

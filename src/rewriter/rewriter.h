@@ -69,6 +69,12 @@ int codemap_identify(const struct codemap *map, const uint8_t *bytes, uint32_t n
 /* Original byte for the SUBST_ANY at guest-physical gpa, or -1. */
 int codemap_original(const struct codemap *map, gpa_t gpa);
 
+/*
+ * subst_undo() for the instruction whose n bytes were read from gpa on, with the
+ * catch-all looked up where it lies (behind prefixes, too).  Same results.
+ */
+int codemap_undo(const struct codemap *map, uint8_t *bytes, size_t n, gpa_t gpa);
+
 /* Statistics for --stats and the tests. */
 struct codemap_stats {
 	uint64_t pages_scanned;		/* for the first time, or wholly */
