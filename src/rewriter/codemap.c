@@ -409,19 +409,19 @@ int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, gva_t vad
 
 	if (!size || size > UINT32_MAX - PAGE_SIZE || first + n > map->npages)
 		return 0;
-	bits = calloc((size_t)n * 3, WORDS * sizeof(*bits));
+	bits = calloc((size_t)n * 5 + 1, WORDS * sizeof(*bits));
 	if (!bits)
 		return -1;
 	s.bound = bits;
 	s.target = bits + (size_t)n * WORDS;
 	s.proven = bits + (size_t)n * WORDS * 2;
-	s.length = calloc(n, PAGE_SIZE);	/* NULL: slower */
+	s.plain = bits + (size_t)n * WORDS * 3;
+	s.first = bits + (size_t)n * WORDS * 4;
 	sweep_range(&s);
 	map->bug_data = s.bug_data;
 	map->stats.bytes_decoded += s.decoded;
 	if (!s.no_memory && record_pages(map, &s, first, n))
 		count = patch_section(map, &s, first);
-	free(s.length);
 	free(s.found);
 	free(bits);
 	return count;

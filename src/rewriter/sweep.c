@@ -198,8 +198,11 @@ static void collect_targets(struct sweep *s)
 		to = branch_target(s, &in, at);
 		if (to >= 0)
 			bit_set(s->target, (uint32_t)to);
-		if (s->length && is_plain(&in))
-			s->length[at] = (uint8_t)len;
+		if (s->plain && is_plain(&in)) {
+			bit_set(s->plain, at);
+			bit_set(s->first, at);
+			bit_set(s->first, at + (uint32_t)len);
+		}
 		at += (uint32_t)len;
 		gap = sweep_ends_flow(&in) || (gap && is_padding(&in));
 		if (in.opcode == 0xf0b) {
@@ -337,8 +340,8 @@ static bool sweep_step(struct sweep *s, struct walk *w)
 
 	if (w->reach != REACHED && (bit_test(s->target, w->at) || bit_test(s->proven, w->at)))
 		end_guess(s, w, REACHED);
-	if (w->reach == REACHED && s->length && s->length[w->at]) {
-		step_plain(s, w, s->length[w->at]);
+	if (w->reach == REACHED && s->plain && bit_test(s->plain, w->at)) {
+		step_plain(s, w, bit_next(s->first, w->at + 1, s->end + 1) - w->at);
 		return true;
 	}
 	data = w->reach == GAP ? data_at(s, w->at) : 0;

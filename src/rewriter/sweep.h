@@ -23,8 +23,10 @@ struct sweep {
 	int (*copied)(void *ctx, uint32_t off);
 	void *ctx;
 
-	/* Optional scratch, a zero byte for each of [0, end): makes it faster. */
-	uint8_t *length;
+	/* Optional scratch, bit sets for [0, end], zero at first: they save decoding
+	 * most instructions twice.  Where the first pass stood, and where it saw an
+	 * instruction of which no more than the length matters. */
+	uint64_t *first, *plain;
 
 	/* Output. */
 	uint64_t *bound;	/* instruction boundaries; none in data */
