@@ -47,7 +47,11 @@ static bool read_code(struct vm *vm, uint32_t a, uint8_t bytes[16], unsigned bit
 /* Turns patched bytes at a, physical gpa, into what the compiler wrote. */
 static bool unpatch(struct vm *vm, uint32_t a, uint64_t gpa, uint8_t bytes[16], struct fault *f)
 {
-	if (subst_undo(bytes, 16, codemap_original(vm->code, GPA(gpa))) >= 0)
+	if (vm->frames[gpa >> PAGE_SHIFT].tramps && tramp_covering(vm, a)) {
+		tramp_undo(vm, a, bytes, 16);
+		return true;
+	}
+	if (codemap_undo(vm->code, bytes, 16, GPA(gpa)) >= 0)
 		return true;
 	vm_end(vm, ST_LIMIT, "a patched instruction was copied to %#x and cannot be told", a);
 	*f = (struct fault){ VEC_UD, 0, 0 };
@@ -185,7 +189,9 @@ static bool go_ahead_once(struct vm *vm)
 		insn = loop_fetch(vm, &f);
 		if (!insn || (insn->kind == IK_NONE && !interp_can(insn)))
 			return false;
-		sensitive = insn->kind != IK_NONE;
+		/* With a trampoline it would not trap. */
+		sensitive = insn->kind != IK_NONE &&
+			    !(vm->frames[vm->fetch.gpa >> PAGE_SHIFT].tramps && tramp_covering(vm, vm->cpu.eip));
 		r = step(vm, insn, &f);
 		if (r == INTERP_UNKNOWN)
 			return false;	/* found again, and named, by its trap */
@@ -314,6 +320,11 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 	struct fault f;
 
 	vm->stats.trap_pf++;
+	/* sti or popf with an interrupt pending. */
+	if (vm->tramps.on && tramp_in_window(a)) {
+		step_one(vm);
+		return;
+	}
 	if (!mmu_translate(vm, GVA(a), how, &w, &f)) {
 		TRACE(vm, TRACE_MMU, "kernel page fault at %08x, error %x, eip %08x", a, f.error, vm->cpu.eip);
 		trap_exception(vm, &f);
@@ -366,6 +377,7 @@ static void general_fault(struct vm *vm)
 		return;
 	}
 	TRACE(vm, TRACE_EXITS, "%s at %08x", insn_kind_name(insn->kind), vm->cpu.eip);
+	tramp_heat(vm, insn);
 	step_one(vm);
 }
 
@@ -400,6 +412,14 @@ static void kernel_trap(struct vm *vm)
 	}
 }
 
+static bool in_jump(const struct vm *vm)
+{
+	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
+	const struct tramp *t = vm->tramps.on ? tramp_covering(vm, a) : NULL;
+
+	return t && t->site != a;
+}
+
 static void kernel_run(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
@@ -407,8 +427,12 @@ static void kernel_run(struct vm *vm)
 	int exit;
 
 	go_ahead(vm);
+	/* Inside the bytes that a trampoline's jump covers every start traps. */
+	while (!c->cpl && !c->halted && !attention(vm) && in_jump(vm))
+		step_one(vm);
 	if (c->cpl || c->halted || attention(vm))
 		return;
+	tramp_enter(vm);
 	segment_to_host(vm, hc);
 	memcpy(hc->gpr, c->gpr, sizeof hc->gpr);
 	hc->eip = c->eip;
@@ -425,6 +449,7 @@ static void kernel_run(struct vm *vm)
 	memcpy(c->gpr, hc->gpr, sizeof c->gpr);
 	c->eip = hc->eip;
 	c->eflags = (c->eflags & ~REAL_FLAGS) | (hc->eflags & REAL_FLAGS);
+	tramp_leave(vm);
 	if (exit == HOST_EXIT_KICK)
 		vm->stats.kernel_kicks++;
 	else

@@ -19,6 +19,7 @@
 #include "monitor/platform.h"
 #include "monitor/stats.h"
 #include "monitor/trace.h"
+#include "monitor/trampoline.h"
 #include "monitor/uspace.h"
 #include "monitor/vcpu.h"
 #include "monitor/vm.h"
@@ -30,6 +31,7 @@ struct frame {
 	uint32_t vpn[2];
 	uint8_t nviews;			/* saturates at FRAME_MANY */
 	bool code;			/* scanned: not writable in the kernel view */
+	bool tramps;			/* has trampolines */
 	uint8_t flips;			/* changes between code and data */
 };
 #define FRAME_MANY 3
@@ -92,8 +94,10 @@ struct vm {
 	struct platform plat;
 	struct image image;
 	struct vm_config cfg;
+	char *cmdline;			/* cfg.append and what LilyVM adds; NULL: nothing added */
 	struct stats stats;
 	struct trace trace;
+	struct tramps tramps;
 	struct ahead_site ahead[AHEAD_SITES];
 	struct { uint32_t vpn; uint32_t count; } touch[TOUCH_SLOTS];
 	bool touched;

@@ -209,6 +209,8 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 
 	va &= PAGE_MASK;
 	(void)how;
+	if (!v->us && tramp_in_window(va))
+		tramp_disable(v->vm, "the guest uses the window's addresses");
 	e = wanted(v, w);
 	if (!e || va < host_low_min())
 		return false;
@@ -288,6 +290,7 @@ void view_make_writable(struct vm *vm, uint32_t frame)
 	if (!vm->frames[frame].code)
 		return;
 	vm->frames[frame].code = false;
+	tramp_drop_frame(vm, frame);
 	if (vm->frames[frame].flips < 255)
 		vm->frames[frame].flips++;
 	frame_rights(vm, frame, VE_X);

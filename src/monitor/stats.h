@@ -18,6 +18,7 @@ struct vm;
 	X(trap_gp, "traps: sensitive instruction") \
 	X(trap_pf, "traps: page fault in kernel mode") \
 	X(trap_other, "traps: other exceptions") \
+	X(trampolines, "trampolines made") \
 	X(ahead_insns, "instructions interpreted") \
 	X(fills, "pages mapped on demand, kernel view") \
 	X(fill_pages, "pages mapped, kernel view, with neighbours") \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Creating, running, resetting and ending a virtual machine. */
+#define _GNU_SOURCE
 #include "monitor/machine.h"
 
 #include "hostos/probe.h"
+#include "runtime/abi.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -70,10 +72,26 @@ static void scan_kernel(struct vm *vm)
 	}
 }
 
+/* Linux since 2.6.22 can leave the top of its address space to us. */
+static bool leaves_window(const struct image *img)
+{
+	static const char tag[] = "Linux version ";
+	const uint8_t *elf = img->elf, *p;
+	unsigned a, b, c = 0;
+
+	if (!elf || (img->kind != IMAGE_LINUX_BZIMAGE && img->kind != IMAGE_LINUX_ELF))
+		return false;
+	p = memmem(elf, img->elf_size, tag, sizeof tag - 1);
+	if (!p || elf + img->elf_size - p < 32 ||
+	    sscanf((const char *)p + sizeof tag - 1, "%u.%u.%u", &a, &b, &c) < 2)
+		return false;
+	return a > 2 || (a == 2 && b == 6 && c >= 22);
+}
+
 static int load_kernel(struct vm *vm, struct error *e)
 {
 	const struct boot_args args = {
-		.cmdline = vm->cfg.append, .initrd = vm->cfg.initrd,
+		.cmdline = vm->cmdline ? vm->cmdline : vm->cfg.append, .initrd = vm->cfg.initrd,
 		.modules = vm->cfg.modules, .nmodules = vm->cfg.nmodules,
 		.ram = vm->ram.base, .ram_size = vm->ram.size,
 	};
@@ -104,6 +122,12 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	pool_init(vm);
 	event_init(vm);
 	vm->tsc_hz = host_tsc_hz();
+	if (leaves_window(&vm->image)) {
+		if (asprintf(&vm->cmdline, "%s reservetop=%u", cfg->append, WINDOW_RESERVE) < 0)
+			return fail(e, ST_HOST, "out of memory");
+		if (tramp_init(vm, e))
+			return -1;
+	}
 	if (platform_create(vm, e) || load_kernel(vm, e))
 		return -1;
 	platform_reset(vm);
@@ -121,6 +145,7 @@ void vm_destroy(struct vm *vm)
 	view_free(&vm->kview);
 	codemap_free(vm->code);
 	free(vm->frames);
+	free(vm->cmdline);
 	host_ram_destroy(&vm->ram);
 	image_close(&vm->image);
 	trace_close(&vm->trace);
@@ -139,6 +164,7 @@ void vm_reset(struct vm *vm)
 	TRACE(vm, TRACE_CPU, "reset");
 	platform_reset(vm);
 	pool_free(vm);
+	tramp_clear(vm);
 	view_clear(&vm->kview);
 	codemap_forget(vm->code, GPA(0), vm->ram.size);
 	memset(vm->frames, 0, vm->nframes * sizeof *vm->frames);

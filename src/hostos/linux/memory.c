@@ -17,15 +17,20 @@
 #define MFD_EXEC 0x0010u
 #endif
 
+static int executable_memfd(const char *name)
+{
+	/* vm.memfd_noexec=1 makes descriptors non-executable unless asked; old
+	 * hosts do not know the flag. */
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
+}
+
 int host_ram_create(struct host_ram *ram, uint64_t size, struct error *e)
 {
 	void *p;
 
-	/* vm.memfd_noexec=1 makes descriptors non-executable unless asked; old
-	 * hosts do not know the flag. */
-	ram->handle = memfd_create("lilyvm-ram", MFD_CLOEXEC | MFD_EXEC);
-	if (ram->handle < 0 && errno == EINVAL)
-		ram->handle = memfd_create("lilyvm-ram", MFD_CLOEXEC);
+	ram->handle = executable_memfd("lilyvm-ram");
 	if (ram->handle < 0)
 		return fail(e, ST_HOST, "guest RAM: memfd_create: %s; see `lilyvm host`", strerror(errno));
 	if (ftruncate(ram->handle, size)) {
@@ -79,6 +84,24 @@ int host_low_unmap(uint32_t va, uint64_t len)
 int host_low_protect(uint32_t va, uint64_t len, unsigned rights)
 {
 	return mprotect((void *)(uintptr_t)va, len, protection(rights)) ? errno : 0;
+}
+
+int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, struct error *e)
+{
+	int fd = executable_memfd("lilyvm-window");
+	void *low = (void *)(uintptr_t)va;
+
+	if (fd < 0 || ftruncate(fd, size))
+		return fail(e, ST_HOST, "runtime window: %s; see `lilyvm host`", strerror(errno));
+	*alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*alias == MAP_FAILED ||
+	    mmap(low, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+	    mprotect((void *)(uintptr_t)code, va + size - code, PROT_READ | PROT_EXEC)) {
+		close(fd);
+		return fail(e, ST_HOST, "runtime window: %s; see `lilyvm host`", strerror(errno));
+	}
+	close(fd);
+	return 0;
 }
 
 int host_low_check(struct error *e)

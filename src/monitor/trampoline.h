@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Trampolines: hot sensitive instructions of a binary kernel, turned into jumps
+ * to code in the runtime window that does the same without a trap.
+ *
+ * The jump covers the instruction and some that follow; these are carried out in
+ * the trampoline.  It is safe to land inside the covered bytes (a return address,
+ * a branch): every instruction boundary there holds a byte that traps, and the
+ * emulator knows the original.  Whatever stops the guest inside a trampoline is
+ * turned back into the guest's own state by a table of points.
+ */
+#ifndef LILYVM_TRAMPOLINE_H
+#define LILYVM_TRAMPOLINE_H
+
+#include "error.h"
+#include "rewriter/insn.h"
+#include "types.h"
+
+struct vm;
+
+#define TRAMP_MAX 2048
+#define TRAMP_POINTS 24
+#define TRAMP_JUMP 5u			/* bytes of the jump at the site */
+#define TRAMP_HASH 1024
+#define TRAMP_GRANULE 16u
+#define TRAMP_HEAT 4096
+
+struct tramp_point {
+	uint8_t off;			/* in the trampoline */
+	uint8_t guest;			/* the guest's eip, from the site */
+	uint8_t undo;			/* enum tramp_undo */
+};
+
+struct tramp {
+	uint32_t site, addr;		/* linear; site 0: free */
+	uint64_t gpa;			/* of the site */
+	uint8_t len, size, npoints;
+	uint8_t patched[TRAMP_JUMP];	/* what the jump replaced */
+	uint8_t original[TRAMP_JUMP];	/* what the guest's compiler wrote there */
+	uint16_t next;			/* same hash; index + 1 */
+	struct tramp_point point[TRAMP_POINTS];
+};
+
+struct tramps {
+	bool on;
+	uint8_t *alias;			/* the monitor's view of the window */
+	unsigned rights;		/* of the page of RT_IF, HP_* */
+	struct tramp tramp[TRAMP_MAX];
+	unsigned n;			/* used so far; freed ones are reused */
+	uint16_t hash[TRAMP_HASH];
+	uint16_t owner[0x3ff000 / TRAMP_GRANULE];
+	struct { uint32_t site; uint8_t count; } heat[TRAMP_HEAT];
+};
+
+/* Makes the window; the guest has been told to leave it free. */
+int tramp_init(struct vm *vm, struct error *e);
+/* Forgets all trampolines (reset) or gives the window up for good. */
+void tramp_clear(struct vm *vm);
+void tramp_disable(struct vm *vm, const char *why);
+
+/* A sensitive instruction trapped at the current eip: counts, and makes a
+ * trampoline when it is hot and can have one. */
+void tramp_heat(struct vm *vm, const struct insn *insn);
+/* The trampoline that covers linear address a, or NULL. */
+const struct tramp *tramp_covering(const struct vm *vm, uint32_t a);
+/* Puts the guest's original bytes over n bytes that were read at a. */
+void tramp_undo(const struct vm *vm, uint32_t a, uint8_t *bytes, unsigned n);
+/* Takes the trampolines out of a frame of guest RAM. */
+void tramp_drop_frame(struct vm *vm, uint32_t frame);
+
+/* Before and after running kernel code: IF and selectors to and from the
+ * window; eip out of a trampoline into the guest's code. */
+void tramp_enter(struct vm *vm);
+void tramp_leave(struct vm *vm);
+
+static inline bool tramp_in_window(uint32_t a)
+{
+	return a >= 0xffc00000u && a < 0xffc00000u + 0x3ff000u;
+}
+
+#endif
