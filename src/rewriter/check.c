@@ -71,8 +71,8 @@ static int check_section(const struct image *img, const struct image_section *se
 	struct sweep s = {
 		/* Not late: the sweep only reads. */
 		.code = (uint8_t *)(uintptr_t)sec->bytes,
-		.end = sec->size, .size = sec->size, .vaddr = sec->vaddr, .start_known = true,
-		.bug_data = *bug_data,
+		.end = sec->size, .size = sec->size, .vaddr = sec->vaddr, .text = sec->vaddr,
+		.text_size = sec->size, .start_known = true, .bug_data = *bug_data,
 	};
 	int r = 0;
 

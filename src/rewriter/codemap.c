@@ -30,6 +30,7 @@
 #include <string.h>
 
 #define WORDS (PAGE_SIZE / 64)
+#define NEAR 0x100000u		/* a page's tables point this far away at most */
 #define SLACK 32u		/* bytes of the next page in a view: the longest instruction fits */
 #define SYNC 64u		/* bytes after which a decoder has fallen into step */
 #define MAX_CHANGED 512		/* when more bytes differ, the page is scanned wholly */
@@ -402,7 +403,8 @@ int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, gva_t vad
 	uint32_t n = (uint32_t)(((uint64_t)lead + size + PAGE_SIZE - 1) >> PAGE_SHIFT);
 	struct sweep s = {
 		.code = mem - lead, .start = lead, .end = lead + size, .size = lead + size,
-		.vaddr = vaddr.v - lead, .start_known = true, .bug_data = map->bug_data,
+		.vaddr = vaddr.v - lead, .text = vaddr.v, .text_size = size,
+		.start_known = true, .bug_data = map->bug_data,
 	};
 	uint64_t *bits;
 	int count = -1;
@@ -514,6 +516,8 @@ static void scan_begin(struct scan *c)
 	c->s.code = c->view;
 	c->s.end = PAGE_SIZE;
 	c->s.vaddr = c->page.v;
+	c->s.text = c->page.v - NEAR;
+	c->s.text_size = 2 * NEAR;
 	c->s.bug_data = c->map->bug_data;
 	c->s.late = true;
 	c->s.copied = copied;

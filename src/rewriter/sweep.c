@@ -134,12 +134,11 @@ static int64_t branch_target(const struct sweep *s, const struct insn *in, uint3
 static uint32_t data_at(const struct sweep *s, uint32_t off)
 {
 	uint32_t at, aligned = ((s->vaddr + off + 3) & ~3u) - s->vaddr, pointers = 0;
-	uint32_t lo = s->vaddr + s->start, n = s->end - s->start;
 
 	for (at = aligned; at + 4 <= s->end; at += 4) {
 		uint32_t v = word_at(s, at);
 
-		if (v - lo < n)
+		if (v - s->text < s->text_size)
 			pointers++;
 		else if (v != 0 || !pointers)
 			break;

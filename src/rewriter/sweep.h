@@ -15,6 +15,7 @@ struct sweep {
 	uint32_t start, end;	/* instructions start in [start, end) */
 	uint32_t size;		/* bytes that may be read */
 	uint32_t vaddr;		/* linear address of code[0] */
+	uint32_t text, text_size;	/* linear addresses that a table in the code may hold */
 	bool start_known;	/* start is an instruction boundary that is reached */
 	bool bug_data;		/* a ud2 may be a Linux 2.4 BUG() with 6 bytes of data */
 	/* Late code may hold substitutes that the kernel copied: they are undone

@@ -111,21 +111,32 @@ START_TEST(substitutes)
 }
 END_TEST
 
-/* Handler addresses among code, as in NetBSD's vector.S. */
-START_TEST(table_in_text)
+/* Handler addresses among code, as in NetBSD's vector.S; returns where they end. */
+static uint32_t put_table(uint32_t off)
 {
-	uint32_t at = PUT(0, "\x9c\x58\xc3\x90"), table = at;
+	uint32_t at = PUT(off, "\x9c\x58\xc3\x90");
 
-	for (int i = 0; i < 6; i++) {
+	for (uint32_t i = 0; i < 6; i++) {
 		uint32_t v = BASE + 0x9c + i * 0x20;	/* 9c: looks like pushf */
 
 		memcpy(ram + at, &v, 4);
 		at += 4;
 	}
 	PUT(at, "\x55\x9d\x5d\xc3");
+	return at;
+}
+
+START_TEST(table_in_text)
+{
+	uint32_t at = put_table(0);
+
 	ck_assert_int_eq(section(0, 0x200), 2);
-	IS(0, "\x6c");
-	ck_assert_int_eq(ram[table], 0x9c);
+	IS(0, "\x6c\x58\xc3\x90\x9c");
+	IS(at, "\x55\x6d\x5d\xc3");
+	/* in late code, too */
+	at = put_table(PAGE_SIZE);
+	ck_assert_int_eq(scan(PAGE_SIZE, PAGE_SIZE), 2);
+	IS(PAGE_SIZE, "\x6c\x58\xc3\x90\x9c");
 	IS(at, "\x55\x6d\x5d\xc3");
 }
 END_TEST
