@@ -9,6 +9,8 @@
 
 /* Processes of the host that one VM may use; evicted ones cost a rebuild. */
 #define POOL_MAX 192
+/* Children that may die one after the other without having run. */
+#define DEATHS_MAX 5
 #define CACHED_LDT (sizeof ((struct child *)0)->ldt / sizeof (struct segment))
 
 void pool_init(struct vm *vm)
@@ -168,10 +170,6 @@ static void registers_to_child(struct vm *vm, struct child *ch, struct user_regs
 			continue;
 		}
 		s.attr |= 1;
-		/* The base of fs and gs travels beside the selector, so that a
-		 * thread switch does not change the LDT. */
-		if ((i == S_FS || i == S_GS) && vm->hc->has_bases && s.limit == 0xffffffff)
-			s.base = 0;
 		child_ldt(ch, s.sel, &s);
 		r->sel[i] = host_selector(s.sel);
 	}
@@ -335,6 +333,20 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 	}
 }
 
+/* A new child can take over what the old one had not begun: registers are ours,
+ * memory is the guest's. */
+static void child_died(struct vm *vm, struct child *ch, const struct user_event *ev)
+{
+	if (ev->lost)
+		vm_end(vm, ST_HOST, "a process that ran guest user code was killed; is the host out of memory?");
+	else if (++vm->dead_children >= DEATHS_MAX && ev->refused)
+		vm_end(vm, ST_HOST, "the host refuses memory to guest user code: %s; "
+		       "raise the address-space limit (ulimit -v)", strerror(ev->refused));
+	else if (vm->dead_children >= DEATHS_MAX)
+		vm_end(vm, ST_HOST, "the host keeps killing the processes that run guest user code");
+	pool_remove(vm, ch);
+}
+
 static void user_event(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
@@ -363,13 +375,7 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 		user_trap(vm, ch, ev);
 		break;
 	case UE_DEAD:
-		/* Killed from outside: its registers are known, its memory is
-		 * the guest's. */
-		if (++vm->dead_children > 1000)
-			vm_end(vm, ST_HOST, "the host keeps killing the children that run guest user code");
-		if (vm->fpu.in_child && vm->fpu.child == ch)
-			vm->fpu.in_child = false;
-		pool_remove(vm, ch);
+		child_died(vm, ch, ev);
 		break;
 	}
 }
@@ -430,6 +436,7 @@ void user_run(struct vm *vm)
 		user_event(vm, ch, &ev);
 		return;
 	}
+	vm->dead_children = 0;
 	memcpy(c->gpr, r.gpr, sizeof c->gpr);
 	c->eip = r.eip;
 	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) | (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
