@@ -42,6 +42,9 @@ struct user_event {
 	unsigned vector;
 	uint32_t error, cr2;
 	bool in_64bit;		/* the code had switched to 64-bit mode */
+	/* UE_DEAD */
+	bool lost;		/* user code ran since the last event: *r is not what it left */
+	int refused;		/* errno value of a mapping that the host refused, or 0 */
 };
 
 struct engine_stats {

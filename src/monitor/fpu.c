@@ -22,8 +22,10 @@ void fpu_to_kernel(struct vm *vm)
 	if (!fpu->in_child)
 		return;
 	vm->stats.fpu_moves++;
-	uspace_fpu_get(fpu->child->us, &vm->hc->fpu);
 	fpu->in_child = false;
+	if (!uspace_fpu_get(fpu->child->us, &vm->hc->fpu))
+		vm_end(vm, ST_HOST, "a process that held the guest's FPU registers was killed; "
+		       "is the host out of memory?");
 }
 
 void fpu_to_child(struct vm *vm, struct child *c)

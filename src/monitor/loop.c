@@ -267,7 +267,7 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 	}
 	if (!(e & VE_P) || e >> PAGE_SHIFT != frame) {
 		if (!view_fill(&vm->kview, a, w, ACC_READ)) {
-			vm_end(vm, ST_HOST, "the host cannot map the page at %#x", a);
+			vm_end(vm, ST_HOST, "the host cannot map the page at %#x; raise the address-space limit (ulimit -v)", a);
 			return;
 		}
 	}
@@ -358,6 +358,14 @@ static void raise_host_exception(struct vm *vm, unsigned vector, uint32_t error)
 	trap_exception(vm, &f);
 }
 
+static bool in_jump(const struct vm *vm)
+{
+	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
+	const struct tramp *t = vm->tramps.on ? tramp_covering(vm, a) : NULL;
+
+	return t && t->site != a;
+}
+
 /* #GP and its like: a sensitive instruction, or a fault of the guest's own that
  * the interpreter finds again with the guest's segments. */
 static void general_fault(struct vm *vm)
@@ -377,6 +385,8 @@ static void general_fault(struct vm *vm)
 		return;
 	}
 	TRACE(vm, TRACE_EXITS, "%s at %08x", insn_kind_name(insn->kind), vm->cpu.eip);
+	if (in_jump(vm))
+		tramp_landed(vm, vm->cpu.seg[S_CS].base + vm->cpu.eip);
 	tramp_heat(vm, insn);
 	step_one(vm);
 }
@@ -410,14 +420,6 @@ static void kernel_trap(struct vm *vm)
 	default:
 		raise_host_exception(vm, hc->trapno, 0);
 	}
-}
-
-static bool in_jump(const struct vm *vm)
-{
-	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
-	const struct tramp *t = vm->tramps.on ? tramp_covering(vm, a) : NULL;
-
-	return t && t->site != a;
 }
 
 static void kernel_run(struct vm *vm)

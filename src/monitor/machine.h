@@ -114,7 +114,7 @@ struct vm {
 	int status;
 	char reason[256];
 	volatile int reset_wanted;
-	unsigned dead_children;
+	unsigned dead_children;		/* one after the other */
 	uint64_t panic_deadline;	/* host time; the guest panicked and may still print */
 };
 

@@ -15,12 +15,16 @@
  * contiguous, and in a child, where each piece costs a host system call. */
 #define KERNEL_AROUND 64
 #define USER_AROUND 16
+/* Host mappings left to the process's own needs and to operations that are
+ * under way. */
+#define PIECES_SPARE 2048
 
 void view_init(struct view *v, struct vm *vm, struct uspace *us)
 {
 	memset(v, 0, sizeof *v);
 	v->vm = vm;
 	v->us = us;
+	v->max_pieces = us ? vm->kview.max_pieces : host_map_limit() - PIECES_SPARE;
 }
 
 void view_free(struct view *v)
@@ -30,10 +34,16 @@ void view_free(struct view *v)
 	for (i = 0; i < 1024; i++)
 		free(v->table[i]);
 	memset(v->table, 0, sizeof v->table);
-	v->pages = 0;
+	v->pages = v->pieces = 0;
 }
 
 /* ---- host mappings behind a view ---- */
+
+static int low_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights)
+{
+	return host_low_map(&v->vm->ram, va, (uint64_t)frame << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT,
+			    rights, n <= KERNEL_AROUND);
+}
 
 static bool host_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights)
 {
@@ -41,8 +51,11 @@ static bool host_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, un
 		uspace_map(v->us, va, (uint64_t)frame << PAGE_SHIFT, n << PAGE_SHIFT, rights);
 		return true;
 	}
-	return !host_low_map(&v->vm->ram, va, (uint64_t)frame << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT,
-			     rights, n <= KERNEL_AROUND);
+	if (!low_map(v, va, frame, n, rights))
+		return true;
+	/* An address-space limit (ulimit -v): make room. */
+	view_clear(v);
+	return !low_map(v, va, frame, n, rights);
 }
 
 static void host_unmap(struct view *v, uint32_t va, uint32_t n)
@@ -57,8 +70,8 @@ static void host_protect(struct view *v, uint32_t va, uint32_t n, unsigned right
 {
 	if (v->us)
 		uspace_protect(v->us, va, n << PAGE_SHIFT, rights);
-	else
-		host_low_protect(va, (uint64_t)n << PAGE_SHIFT, rights);
+	else if (host_low_protect(va, (uint64_t)n << PAGE_SHIFT, rights))
+		view_clear(v);
 }
 
 /* User code needs no scan: it cannot do anything in user mode that LilyVM has
@@ -88,11 +101,29 @@ static void frame_drop(struct frame *fr, uint32_t vpn)
 		fr->nviews--;
 }
 
+/* Does a host mapping begin at the page of va?  The host merges neighbours that
+ * are contiguous in RAM and have the same rights. */
+static bool begins_piece(const struct view *v, uint32_t va)
+{
+	uint32_t e = view_entry(v, va), before = view_entry(v, va - PAGE_SIZE);
+
+	return (e & VE_P) && (!(before & VE_P) || ((e ^ before) & (VE_W | VE_X)) ||
+			      (e >> PAGE_SHIFT) != (before >> PAGE_SHIFT) + 1);
+}
+
+static void slot_set(struct view *v, uint32_t va, uint32_t e)
+{
+	uint32_t *slot = &v->table[va >> 22]->entry[(va >> 12) & 1023];
+
+	v->pieces -= begins_piece(v, va) + begins_piece(v, va + PAGE_SIZE);
+	*slot = e;
+	v->pieces += begins_piece(v, va) + begins_piece(v, va + PAGE_SIZE);
+}
+
 static void entry_set(struct view *v, uint32_t va, uint32_t e)
 {
 	struct view_table *t = v->table[va >> 22];
-	uint32_t *slot = &t->entry[(va >> 12) & 1023];
-	uint32_t old = *slot;
+	uint32_t old = view_entry(v, va);
 	struct frame *frames = v->vm->frames;
 
 	if (old & VE_P) {
@@ -109,7 +140,7 @@ static void entry_set(struct view *v, uint32_t va, uint32_t e)
 		if (!v->us)
 			frame_add(&frames[e >> PAGE_SHIFT], va >> PAGE_SHIFT);
 	}
-	*slot = e;
+	slot_set(v, va, e);
 }
 
 void view_clear(struct view *v)
@@ -219,6 +250,8 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 		if (!v->table[va >> 22])
 			return false;
 	}
+	if (v->pieces >= v->max_pieces)
+		view_clear(v);
 	lo = va & ~(around * PAGE_SIZE - 1);
 	hi = lo + (around - 1) * PAGE_SIZE;
 	if (lo < host_low_min())
@@ -244,12 +277,11 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 
 static void entry_rights_set(struct view *v, uint32_t va, uint32_t set, uint32_t clear)
 {
-	uint32_t *slot = &v->table[va >> 22]->entry[(va >> 12) & 1023];
-	uint32_t e = (*slot & ~clear) | set;
+	uint32_t old = view_entry(v, va), e = (old & ~clear) | set;
 
-	if (e == *slot)
+	if (e == old)
 		return;
-	*slot = e;
+	slot_set(v, va, e);
 	host_protect(v, va & PAGE_MASK, 1, entry_rights(v, e));
 }
 

@@ -32,6 +32,8 @@ struct view {
 	struct uspace *us;		/* NULL: the kernel view */
 	struct view_table *table[1024];
 	uint32_t pages;			/* mapped entries in all */
+	uint32_t pieces;		/* host mappings that show them */
+	uint32_t max_pieces;		/* the host allows about so many */
 };
 
 void view_init(struct view *v, struct vm *vm, struct uspace *us);

@@ -52,7 +52,8 @@ struct engine {
 struct uspace {
 	struct engine *eng;
 	pid_t pid;
-	bool dead;
+	bool dead;			/* gone, or its mappings are not what they should be */
+	int refused;			/* why, see struct user_event */
 	bool fresh;			/* registers of the host's view are unknown */
 	struct user_regs_struct regs;	/* as the child has them */
 };
@@ -126,12 +127,16 @@ static void queue(struct uspace *us, long nr, uint64_t a0, uint64_t a1, uint64_t
 static void batch_run(struct engine *eng)
 {
 	struct uspace *us = eng->batch_owner;
+	int rc;
 
 	if (!eng->queued)
 		return;
 	eng->stats.batches++;
-	if (!us->dead && stub_run(us->pid, &us->regs, NULL))
+	rc = us->dead ? 0 : stub_run(us->pid, &us->regs, NULL);
+	if (rc) {
 		us->dead = true;
+		us->refused = rc > 0 ? rc : 0;
+	}
 	us->fresh = true;
 	eng->queued = 0;
 }
@@ -467,6 +472,15 @@ static void signal_event(struct uspace *us, int sig, struct user_event *ev)
 	}
 }
 
+static void dead_event(struct uspace *us, struct user_event *ev, bool lost)
+{
+	us->eng->hc->child = 0;
+	us->dead = true;
+	ev->kind = UE_DEAD;
+	ev->lost = lost;
+	ev->refused = us->refused;
+}
+
 void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 {
 	struct engine *eng = us->eng;
@@ -491,11 +505,12 @@ void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 		ev->kind = UE_KICK;
 		return;
 	}
-	if (us->dead || ptrace(PTRACE_SYSEMU, us->pid, 0, 0) || !wait_stop(us->pid, &status) ||
-	    ptrace(PTRACE_GETREGS, us->pid, 0, &us->regs)) {
-		eng->hc->child = 0;
-		us->dead = true;
-		ev->kind = UE_DEAD;
+	if (us->dead || ptrace(PTRACE_SYSEMU, us->pid, 0, 0)) {
+		dead_event(us, ev, false);
+		return;
+	}
+	if (!wait_stop(us->pid, &status) || ptrace(PTRACE_GETREGS, us->pid, 0, &us->regs)) {
+		dead_event(us, ev, true);
 		return;
 	}
 	eng->hc->child = 0;
@@ -514,7 +529,7 @@ bool uspace_fpu_get(struct uspace *us, struct fpu_image *img)
 {
 	struct user_fpregs_struct f;
 
-	if (us->dead || ptrace(PTRACE_GETFPREGS, us->pid, 0, &f))
+	if (ptrace(PTRACE_GETFPREGS, us->pid, 0, &f))
 		return false;
 	memset(img, 0, sizeof *img);
 	memcpy(img->bytes, &f, sizeof f);
