@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Checks of the CPU that QEMU's TCG leaves out: segment limits, null selectors
- * in use, reserved bits of control registers.
+ * in use, reserved bits of control registers, two vectors it gets wrong.
  */
 #include "guest.h"
+
+USER_CODE(user_nothing, "nop");
+uint32_t frame[5];		/* eip cs eflags esp ss */
+
+/* SDM 2, IRET: an absent stack segment is #SS. */
+static void absent_stack(void)
+{
+	struct trap_frame f = user_start(user_nothing);
+
+	gdt_set(SPARE_SEL + 8, 0, 0xfffff, 0xc073);
+	memcpy(frame, (uint32_t[]){ f.eip, f.cs, f.eflags, f.esp, SPARE_SEL + 8 + 3 }, sizeof(frame));
+	TRY("movl $5, %%ecx; 1: pushl frame - 4(, %%ecx, 4); loop 1b; iretl");
+	printf("iret, ss not present: vector %u error %x\n", caught.vector, caught.error);
+}
 
 int main(uint32_t magic, const void *info)
 {
@@ -24,5 +38,8 @@ int main(uint32_t magic, const void *info)
 	TRY("movl %%cr4, %%eax; orl $0x80000000, %%eax; movl %%eax, %%cr4"); try_print("cr4, reserved bit");
 	TRY("movl %%cr0, %%eax; orl $0x80000000, %%eax; andl $~1, %%eax; movl %%eax, %%cr0");
 	try_print("cr0, PG without PE");
+
+	absent_stack();
+	TRY("xorl %%eax, %%eax; ltr %%ax"); try_print("ltr 0");
 	return 0;
 }

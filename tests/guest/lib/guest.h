@@ -74,7 +74,8 @@ uint32_t trap_entry(unsigned vector);
 /*
  * TRY(code) runs assembler code with a handler that catches exceptions 0-31:
  * afterwards `caught` tells what happened.  Execution goes on behind the code.
- * The code may use all registers but esp and ebp as it likes.
+ * The code may use all registers but esp and ebp as it likes.  The jump that is
+ * never taken shows whoever disassembles the code that it goes on behind it.
  */
 #define NO_TRAP 0xffu
 struct caught {
@@ -89,13 +90,16 @@ extern uint32_t try_start, try_end, try_esp, try_ebp;
 #define TRY(code) do {								\
 	caught = (struct caught){ .vector = NO_TRAP };				\
 	asm volatile("movl $8f, try_start\n\tmovl $9f, try_end\n\t"		\
-		     "movl %%esp, try_esp\n\tmovl %%ebp, try_ebp\n"		\
+		     "movl %%esp, try_esp\n\tmovl %%ebp, try_ebp\n\t"		\
+		     "jmp 8f\n\tjmp 9f\n"					\
 		     "8:\t" code "\n9:\n"					\
 		     : : : "eax", "ebx", "ecx", "edx", "esi", "edi", "memory", "cc"); \
 } while (0)
 
 /* Makes exceptions 0-31 catchable by TRY(). */
 void try_init(void);
+/* The handler that does it. */
+void try_catch(struct trap_frame *f) __attribute__((noreturn));
 /* Prints "NAME: vector N error X eip+N", or "NAME: no trap". */
 void try_print(const char *name);
 
@@ -118,6 +122,63 @@ void tss_init(void *stack);
  * eflags. Comes back only by traps. */
 void enter_user(uint32_t eip, uint32_t esp, uint32_t eflags) __attribute__((noreturn));
 
+/* --- user mode (user.c, vectors.S) --- */
+
+/* Makes exceptions 0-31 and int $0x80 end user_enter() when they come from user
+ * mode, TRY() otherwise.  Loads TR. */
+void user_init(void);
+/* Runs user mode from *f until a trap; *f is then what the trap has pushed. */
+void user_enter(struct trap_frame *f);
+/* Flat segments, a stack of its own, interrupts off. */
+struct trap_frame user_start(const void *eip);
+/* Runs the code at eip and prints how it ended, eip as an offset. */
+void user_print(const char *name, const void *eip);
+/* Prints vector, error code and the frame, eip relative to start. */
+void frame_print(const char *name, const struct trap_frame *f, const void *start);
+
+/* Assembler code for user mode, named by the symbol name: it lies in the data,
+ * where kernel mode never runs.  Ends with int $0x80. */
+#define USER_CODE(name, code)							\
+	extern const char name[];						\
+	asm(".pushsection .user, \"aw\"\n" #name ":\n\t" code "\n\tint $0x80\n\t"	\
+	    "ud2\n.popsection\n")
+
+/* --- paging (paging.c) --- */
+
+#define PTE_P 0x001u
+#define PTE_W 0x002u
+#define PTE_U 0x004u
+#define PTE_A 0x020u
+#define PTE_D 0x040u
+#define PTE_PS 0x080u
+#define PTE_G 0x100u
+#define CR0_TS 0x00000008u
+#define CR0_WP 0x00010000u
+#define CR0_PG 0x80000000u
+#define CR4_PSE 0x010u
+#define CR4_PGE 0x080u
+#define CR4_OSFXSR 0x200u
+#define PAGE 4096u
+
+/* A zeroed page; its physical address is its virtual one. */
+void *page_alloc(void);
+/* A page directory that maps the first 48 MiB to themselves, for user mode too;
+ * all share the page tables of that part. */
+uint32_t *paging_new(void);
+/* Maps the page at va; flags are PTE_*. */
+void page_map(uint32_t *dir, uint32_t va, const void *page, uint32_t flags);
+/* The page-table entry of va, whose table has to exist. */
+uint32_t *page_entry(uint32_t *dir, uint32_t va);
+void paging_on(uint32_t *dir);
+
+static inline void invlpg(uint32_t va)
+{
+	asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+static inline uint32_t peek(uint32_t va) { return *(volatile uint32_t *)va; }
+static inline void poke(uint32_t va, uint32_t v) { *(volatile uint32_t *)va = v; }
+
 /* --- interrupts (pic.c) --- */
 
 #define IRQ_BASE 0x20		/* vector of IRQ 0 */
@@ -129,6 +190,8 @@ void pic_mask(unsigned irq);
 void pic_eoi(unsigned irq);
 /* Programs counter 0 of the 8254 as a rate generator. */
 void pit_rate(unsigned hz);
+/* Counter 0 as a one-shot: one interrupt after the given microseconds. */
+void pit_once(unsigned us);
 
 static inline void cli(void) { asm volatile("cli" : : : "memory"); }
 static inline void sti(void) { asm volatile("sti" : : : "memory"); }
@@ -156,6 +219,25 @@ static inline void write_cr##n(uint32_t v)			\
 {								\
 	asm volatile("movl %0, %%cr" #n : : "r"(v) : "memory");	\
 }
+/* For the whole register: pushf and popf in one statement. */
+static inline void write_eflags(uint32_t v)
+{
+	asm volatile("pushl %0; popfl" : : "r"(v) : "memory", "cc");
+}
+
+static inline uint64_t read_msr(uint32_t n)
+{
+	uint64_t v;
+
+	asm volatile("rdmsr" : "=A"(v) : "c"(n));
+	return v;
+}
+
+static inline void write_msr(uint32_t n, uint64_t v)
+{
+	asm volatile("wrmsr" : : "c"(n), "A"(v) : "memory");
+}
+
 DEFINE_CR(0)
 DEFINE_CR(2)
 DEFINE_CR(3)

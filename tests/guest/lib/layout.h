@@ -10,5 +10,6 @@
 #define TSS_SEL 0x28
 #define SPARE_SEL 0x30		/* first of the free entries */
 #define GDT_ENTRIES 32
+#define FRAME_SIZE (19 * 4)	/* struct trap_frame */
 
 #endif

@@ -57,3 +57,12 @@ void pit_rate(unsigned hz)
 	outb(PIT, (uint8_t)count);
 	outb(PIT, (uint8_t)(count >> 8));
 }
+
+void pit_once(unsigned us)
+{
+	unsigned count = us * 12 / 10;
+
+	outb(PIT + 3, 0x30);		/* mode 0 */
+	outb(PIT, (uint8_t)count);
+	outb(PIT, (uint8_t)(count >> 8));
+}

@@ -55,7 +55,7 @@ void trap(struct trap_frame *f)
 }
 
 /* Notes the exception and goes on behind the code of TRY(), on its stack. */
-static void try_catch(struct trap_frame *f)
+void try_catch(struct trap_frame *f)
 {
 	caught = (struct caught){
 		.vector = f->vector, .error = f->error, .offset = f->eip - try_start,

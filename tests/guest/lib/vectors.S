@@ -56,3 +56,39 @@ enter_user:
 	pushl	$USER_CS
 	pushl	%eax
 	iretl
+
+/* user_enter(frame): the frame is copied to our stack and popped from there. */
+	.globl	user_enter
+user_enter:
+	pushl	%ebp
+	pushl	%ebx
+	pushl	%esi
+	pushl	%edi
+	movl	20(%esp), %esi
+	movl	%esi, user_frame
+	movl	%esp, user_kernel_esp
+	movl	%esp, tss + 4			/* esp0 */
+	subl	$FRAME_SIZE, %esp
+	movl	%esp, %edi
+	movl	$FRAME_SIZE / 4, %ecx
+	rep movsl
+	popl	%gs
+	popl	%fs
+	popl	%es
+	popl	%ds
+	popal
+	addl	$8, %esp
+	iretl
+
+/* Ends user_enter() from within a trap. */
+	.globl	user_leave
+user_leave:
+	movl	$KERNEL_DS, %eax
+	movl	%eax, %fs
+	movl	%eax, %gs
+	movl	user_kernel_esp, %esp
+	popl	%edi
+	popl	%esi
+	popl	%ebx
+	popl	%ebp
+	ret
