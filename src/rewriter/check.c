@@ -69,8 +69,7 @@ static int check_section(const struct image *img, const struct image_section *se
 	size_t words = (size_t)sec->size / 64 + 1;
 	uint64_t *bits = calloc(words * 3, sizeof(*bits));
 	struct sweep s = {
-		/* Not late: the sweep only reads. */
-		.code = (uint8_t *)(uintptr_t)sec->bytes,
+		.code = sec->bytes,
 		.end = sec->size, .size = sec->size, .vaddr = sec->vaddr, .text = sec->vaddr,
 		.text_size = sec->size, .start_known = true, .bug_data = *bug_data,
 	};

@@ -42,6 +42,7 @@ struct codepage {
 	bool scanned;			/* false: only holds the end of a site of the page before */
 	uint64_t bound[WORDS];		/* instruction boundaries */
 	uint64_t site[WORDS];		/* substituted bytes */
+	uint64_t adopted[WORDS];	/* those among them that the guest put there by copying */
 	uint8_t shadow[PAGE_SIZE];	/* contents after the last scan */
 	struct catchall *any;		/* originals of the SUBST_ANY among the sites */
 	unsigned nany, any_max;
@@ -174,6 +175,7 @@ static void site_drop(struct codepage *p, uint32_t off)
 	if (i >= 0)
 		p->any[i] = p->any[--p->nany];
 	bit_clear(p->site, off);
+	bit_clear(p->adopted, off);
 }
 
 /* The original byte of the recorded site at off, or -1. */
@@ -188,6 +190,13 @@ static int site_original(const struct codepage *p, uint32_t off)
 		return subst_undo(&b, 1, -1) == 1 ? b : -1;
 	i = any_find(p, off);
 	return i < 0 ? -1 : p->any[i].original;
+}
+
+bool codemap_boundary(const struct codemap *map, gpa_t gpa)
+{
+	const struct codepage *p = page_find(map, gpa.v >> PAGE_SHIFT);
+
+	return p && p->scanned && bit_test(p->bound, gpa.v & ~PAGE_MASK);
 }
 
 int codemap_original(const struct codemap *map, gpa_t gpa)
@@ -326,6 +335,8 @@ static int patch(struct codemap *map, struct codepage *p, uint8_t *mem, uint32_t
 
 	if (subst == SUBST_ANY && !any_add(p, off, op))
 		return -1;
+	if (*mem == subst && !bit_test(p->site, off))
+		bit_set(p->adopted, off);
 	bit_set(p->site, off);
 	*mem = p->shadow[off] = subst;
 	map->stats.sites += (unsigned)changed;
@@ -373,7 +384,7 @@ static bool record_pages(struct codemap *map, const struct sweep *s, uint64_t fi
 }
 
 /* Patches what the sweep found; the code is the memory itself. */
-static int patch_section(struct codemap *map, const struct sweep *s, uint64_t first)
+static int patch_section(struct codemap *map, const struct sweep *s, uint8_t *mem, uint64_t first)
 {
 	int count = 0;
 
@@ -386,7 +397,7 @@ static int patch_section(struct codemap *map, const struct sweep *s, uint64_t fi
 		subst = choose(map, s->code, s->size, s->found[i], &at);
 		if (subst < 0)
 			continue;
-		r = patch(map, map->page[first + (at >> PAGE_SHIFT)], s->code + at,
+		r = patch(map, map->page[first + (at >> PAGE_SHIFT)], mem + at,
 			  at & (PAGE_SIZE - 1), s->code[at], (uint8_t)subst);
 		if (r < 0)
 			return -1;
@@ -423,7 +434,7 @@ int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, gva_t vad
 	map->bug_data = s.bug_data;
 	map->stats.bytes_decoded += s.decoded;
 	if (!s.no_memory && record_pages(map, &s, first, n))
-		count = patch_section(map, &s, first);
+		count = patch_section(map, &s, mem - lead, first);
 	free(s.found);
 	free(bits);
 	return count;
@@ -470,14 +481,22 @@ static int copied(void *ctx, uint32_t off)
 	return original;
 }
 
-/* Builds the view: the page and the start of the next one as they were before
- * substitution. */
+/* Undoes our own substitutes of page p in buf, which holds its bytes [0, n): not
+ * those that the guest copied, which mean themselves when they are no sites. */
+static void restore_own(const struct codepage *p, uint8_t *buf, const uint8_t *mem, uint32_t n)
+{
+	restore(p, buf, 0, n);
+	for (uint32_t i = bit_next(p->adopted, 0, n); i < n; i = bit_next(p->adopted, i + 1, n))
+		buf[i] = mem[i];
+}
+
+/* Builds the view: the page and the start of the next one without substitutes of ours. */
 static void make_view(struct scan *c)
 {
 	gpa_t gpa;
 
 	memcpy(c->view, c->mem, PAGE_SIZE);
-	restore(c->rec, c->view, 0, PAGE_SIZE);
+	restore_own(c->rec, c->view, c->mem, PAGE_SIZE);
 	c->s.size = PAGE_SIZE;
 	c->next_mem = c->get(c->ctx, GVA(c->page.v + PAGE_SIZE), &gpa);
 	if (c->next_mem && gpa.v >> PAGE_SHIFT < c->map->npages) {
@@ -485,7 +504,7 @@ static void make_view(struct scan *c)
 		if (!c->next)
 			return;
 		memcpy(c->view + PAGE_SIZE, c->next_mem, SLACK);
-		restore(c->next, c->view + PAGE_SIZE, 0, SLACK);
+		restore_own(c->next, c->view + PAGE_SIZE, c->next_mem, SLACK);
 		c->s.size += SLACK;
 	}
 }
@@ -531,19 +550,22 @@ static void scan_begin(struct scan *c)
 /* Puts the byte for the found instruction at off; as patch(). */
 static int apply_found(struct scan *c, uint32_t off, uint64_t *sites)
 {
+	uint8_t bytes[SWEEP_FETCH], op;
 	uint32_t at = 0;
 	int subst;
 
 	if (!bit_test(c->bound, off))
 		return 0;
-	subst = choose(c->map, c->view, c->s.size, off, &at);
+	subst = choose(c->map, bytes, sweep_fetch(&c->s, off, bytes), 0, &at);
 	if (subst < 0)
 		return 0;
+	op = bytes[at];
+	at += off;
 	if (at >= PAGE_SIZE)	/* only its prefixes are in this page */
-		return patch(c->map, c->next, c->next_mem + at - PAGE_SIZE, at - PAGE_SIZE,
-			     c->view[at], (uint8_t)subst);
+		return patch(c->map, c->next, c->next_mem + at - PAGE_SIZE, at - PAGE_SIZE, op,
+			     (uint8_t)subst);
 	bit_set(sites, at);
-	return patch(c->map, c->rec, c->mem + at, at, c->view[at], (uint8_t)subst);
+	return patch(c->map, c->rec, c->mem + at, at, op, (uint8_t)subst);
 }
 
 /* Undoes old sites in what was decoded anew that are none any longer. */
@@ -556,7 +578,8 @@ static void drop_stale(struct scan *c, const uint64_t *sites)
 			uint32_t off = k * 64 + (uint32_t)__builtin_ctzll(stale);
 			int original = site_original(c->rec, off);
 
-			if (c->mem[off] == c->rec->shadow[off] && original >= 0)
+			if (c->mem[off] == c->rec->shadow[off] && original >= 0 &&
+			    !bit_test(c->rec->adopted, off))
 				c->mem[off] = (uint8_t)original;
 			site_drop(c->rec, off);
 		}
@@ -750,7 +773,7 @@ static bool scan_changes(struct scan *c)
 
 /* Execution goes on to an offset of the next page that its record calls no
  * boundary: returns it, or -1. */
-static int overrun(const struct scan *c)
+static int overrun(struct scan *c)
 {
 	int last = bit_last(c->rec->bound, PAGE_SIZE - 1);
 	struct insn in;
@@ -758,7 +781,7 @@ static int overrun(const struct scan *c)
 
 	if (last < (int)(PAGE_SIZE - 15) || !c->next || !c->next->scanned)
 		return -1;
-	if (insn_decode(&in, c->view + last, c->s.size - (uint32_t)last, 32) <= 0)
+	if (sweep_decode(&c->s, &in, (uint32_t)last) <= 0)
 		return -1;
 	end = (uint32_t)last + in.len;
 	if (end < PAGE_SIZE || sweep_ends_flow(&in) || bit_test(c->next->bound, end - PAGE_SIZE))
@@ -774,7 +797,7 @@ static void follow_entry(struct scan *c, uint32_t off)
 	sweep_descend(&c->s, off);
 	for (uint32_t i = bit_next(c->proven, 0, PAGE_SIZE); i < PAGE_SIZE;
 	     i = bit_next(c->proven, i + 1, PAGE_SIZE))
-		if (insn_decode(&in, c->view + i, c->s.size - i, 32) > 0)
+		if (sweep_decode(&c->s, &in, i) > 0)
 			set_range(c->redone, i, i + in.len);
 }
 

@@ -66,6 +66,9 @@ void codemap_free(struct codemap *map);
  */
 int codemap_identify(const struct codemap *map, const uint8_t *bytes, uint32_t n, uint32_t off);
 
+/* Did the scan find that an instruction begins at gpa? */
+bool codemap_boundary(const struct codemap *map, gpa_t gpa);
+
 /* Original byte for the SUBST_ANY at guest-physical gpa, or -1. */
 int codemap_original(const struct codemap *map, gpa_t gpa);
 

@@ -42,27 +42,44 @@ static bool looks_copied(const struct insn *in)
 		in->opcode == 0xe7) && !(in->prefix & (IP_REP | IP_REPNE));
 }
 
+/* What the substitute in late code at offset off stands for, or -1. */
+static int original(const struct sweep *s, uint32_t off)
+{
+	switch (s->code[off]) {
+	case 0x6c: return 0x9c;
+	case 0x6d: return 0x9d;
+	case 0x6f: return 0x0f;
+	case 0xe5: return 0x8c;
+	case 0xe7: return 0x8e;
+	default: return s->copied(s->ctx, off);
+	}
+}
+
+uint32_t sweep_fetch(struct sweep *s, uint32_t off, uint8_t *bytes)
+{
+	uint32_t n = s->size - off < SWEEP_FETCH ? s->size - off : SWEEP_FETCH;
+	struct insn in;
+	int op;
+
+	memcpy(bytes, s->code + off, n);
+	if (s->late && insn_decode(&in, bytes, n, 32) > 0 && looks_copied(&in)) {
+		op = original(s, off + in.opoff);
+		if (op >= 0)
+			bytes[in.opoff] = (uint8_t)op;
+	}
+	return n;
+}
+
 int sweep_decode(struct sweep *s, struct insn *in, uint32_t off)
 {
 	int len = insn_decode(in, s->code + off, s->size - off, 32);
-	uint8_t *op = s->code + off + in->opoff;
+	uint8_t bytes[SWEEP_FETCH];
 
 	if (len > 0 && s->late && looks_copied(in)) {
-		int any = in->opcode == 0x6e ? s->copied(s->ctx, off + in->opoff) : 0;
-
-		if (any < 0) {		/* left as it is, so that running it is noticed */
-			in->kind = IK_NONE;
-			return len;
-		}
-		switch (in->opcode) {
-		case 0x6c: *op = 0x9c; break;
-		case 0x6d: *op = 0x9d; break;
-		case 0x6f: *op = 0x0f; break;
-		case 0xe5: *op = 0x8c; break;
-		case 0xe7: *op = 0x8e; break;
-		default: *op = (uint8_t)any;
-		}
-		len = insn_decode(in, s->code + off, s->size - off, 32);
+		if (original(s, off + in->opoff) < 0)
+			in->kind = IK_NONE;	/* left as it is: running it is noticed */
+		else
+			len = insn_decode(in, bytes, sweep_fetch(s, off, bytes), 32);
 	}
 	s->decoded += in->len;
 	return len;

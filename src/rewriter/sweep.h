@@ -11,15 +11,15 @@
 struct sweep {
 	/* Input.  Offsets count from code; the bit sets have a bit for each of
 	 * [0, end) and are zero at first. */
-	uint8_t *code;		/* what the compiler wrote; written only if late */
+	const uint8_t *code;	/* without our own substitutes */
 	uint32_t start, end;	/* instructions start in [start, end) */
 	uint32_t size;		/* bytes that may be read */
 	uint32_t vaddr;		/* linear address of code[0] */
 	uint32_t text, text_size;	/* linear addresses that a table in the code may hold */
 	bool start_known;	/* start is an instruction boundary that is reached */
 	bool bug_data;		/* a ud2 may be a Linux 2.4 BUG() with 6 bytes of data */
-	/* Late code may hold substitutes that the kernel copied: they are undone
-	 * in code.  Returns the original of the catch-all at offset off, or -1. */
+	/* Late code may hold substitutes that the kernel copied: at a boundary
+	 * they are decoded as what they stand for.  Returns the original of the catch-all at offset off, or -1. */
 	bool late;
 	int (*copied)(void *ctx, uint32_t off);
 	void *ctx;
@@ -39,8 +39,14 @@ struct sweep {
 	uint64_t decoded;	/* bytes that went through the decoder */
 };
 
+#define SWEEP_FETCH 32
+
+/* Copies the bytes from off on, SWEEP_FETCH or as many as there are, and undoes
+ * the copied substitute of late code at their start.  Returns how many. */
+uint32_t sweep_fetch(struct sweep *s, uint32_t off, uint8_t *bytes);
+
 /* Decodes the instruction at off as insn_decode() does; late code: as it was
- * before substitution. */
+ * before substitution.  A catch-all that is unknown has no kind. */
 int sweep_decode(struct sweep *s, struct insn *in, uint32_t off);
 
 /* Does execution never go on behind this instruction? */

@@ -301,6 +301,29 @@ START_TEST(copies)
 }
 END_TEST
 
+/* A byte that only looks like a copied substitute, from a wrong boundary. */
+START_TEST(not_a_copy)
+{
+	PUT(0, "\x05\xdc\xe6\xe5\xc1\x90\x9c\xc3");	/* add $0xc1e5e6dc, %eax */
+	scan(0, 3);
+	scan(0, 0);
+	IS(0, "\x05\xdc\xe6\xe5\xc1\x90\x6c\xc3");
+}
+END_TEST
+
+/* A real outsb of load time is still known when code next to it changes. */
+START_TEST(real_outs_stays)
+{
+	PUT(0, "\x90\x6e\x90\x90\xc3");
+	section(0, 5);
+	ck_assert_int_eq(codemap_original(map, GPA(1)), 0x6e);
+	ram[0] = 0xf8;
+	ram[2] = 0xf9;
+	scan(0, 0);
+	ck_assert_int_eq(codemap_original(map, GPA(1)), 0x6e);
+}
+END_TEST
+
 /* BSD sigcode: copied to the user's stack, where int $0x80 has to be one. */
 START_TEST(signal_trampoline)
 {
@@ -461,6 +484,8 @@ int main(void)
 	tcase_add_test(tc, straddles_unmapped);
 	tcase_add_test(tc, starts_in_previous_page);
 	tcase_add_test(tc, copies);
+	tcase_add_test(tc, not_a_copy);
+	tcase_add_test(tc, real_outs_stays);
 	tcase_add_test(tc, signal_trampoline);
 	tcase_add_test(tc, identify_ambiguous);
 	tcase_add_test(tc, guest_replaces_site);
