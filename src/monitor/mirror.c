@@ -15,16 +15,19 @@
  * contiguous, and in a child, where each piece costs a host system call. */
 #define KERNEL_AROUND 64
 #define USER_AROUND 16
-/* Host mappings left to the process's own needs and to operations that are
- * under way. */
-#define PIECES_SPARE 2048
+/* Of the mappings that the host allows, the part that is left to the process's
+ * own needs and to operations under way: 1/32. */
+#define SPARE_SHARE 32
 
 void view_init(struct view *v, struct vm *vm, struct uspace *us)
 {
 	memset(v, 0, sizeof *v);
 	v->vm = vm;
 	v->us = us;
-	v->max_pieces = us ? vm->kview.max_pieces : host_map_limit() - PIECES_SPARE;
+	if (us)
+		v->max_pieces = vm->kview.max_pieces;
+	else
+		v->max_pieces = host_map_limit() - host_map_limit() / SPARE_SHARE;
 }
 
 void view_free(struct view *v)
