@@ -5,6 +5,8 @@
  */
 #include "monitor/machine.h"
 
+#include "monitor/segmem.h"
+
 #include <string.h>
 
 enum { GATE_TASK = 5, GATE_INT16 = 6, GATE_TRAP16 = 7, GATE_INT32 = 14, GATE_TRAP32 = 15 };
@@ -14,12 +16,25 @@ struct delivery {
 	bool soft;			/* int n, int3, into: the gate's DPL counts */
 	bool has_error;
 	uint32_t error;
+	uint32_t rf;			/* FL_RF to be pushed set */
 };
+
+/* Error code bits (SDM 3, 6.13). */
+#define ERR_EXT 1u			/* the event was not caused by int n, int3 or into */
+#define ERR_IDT 2u
 
 static bool refuse(struct fault *f, unsigned vector, uint32_t error)
 {
 	*f = (struct fault){ vector, error, 0 };
 	return false;
+}
+
+/* Faults push RF set, so that the instruction's breakpoint does not hit again
+ * (SDM 3, 17.3.1.1). */
+static bool vector_is_fault(unsigned v)
+{
+	return v == VEC_DE || (v >= VEC_BR && v <= VEC_NM) || (v >= VEC_TS && v <= VEC_PF) ||
+	       v == VEC_MF || v == VEC_AC || v == VEC_XM;
 }
 
 static bool vector_has_error(unsigned v)
@@ -30,7 +45,7 @@ static bool vector_has_error(unsigned v)
 static bool read_gate(struct vm *vm, const struct delivery *d, uint32_t g[2], struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
-	uint32_t error = d->vector * 8 + 2 + !d->soft;
+	uint32_t error = d->vector * 8 + ERR_IDT;
 
 	if (d->vector * 8 + 7 > c->idtr.limit)
 		return refuse(f, VEC_GP, error);
@@ -67,11 +82,16 @@ static bool tss_stack(struct vm *vm, unsigned cpl, struct segment *ss, uint32_t 
 
 	if (4 + cpl * 8 + 7 > c->tr.limit)
 		return refuse(f, VEC_TS, c->tr.sel & 0xfffc);
-	if (!gmem_read(vm, GVA(c->tr.base + 4 + cpl * 8), slot, 8, ACC_READ, f) ||
-	    !segment_descriptor(vm, slot[1], d, &where, f))
+	if (!gmem_read(vm, GVA(c->tr.base + 4 + cpl * 8), slot, 8, ACC_READ, f))
 		return false;
+	if (!segment_descriptor(vm, slot[1], d, &where, f)) {
+		if (f->vector == VEC_GP)
+			f->vector = VEC_TS;
+		return false;
+	}
 	segment_from_descriptor(ss, slot[1], d);
-	if ((ss->attr & (SEG_S | 0xa)) != (SEG_S | 2) || (ss->attr & SEG_DPL) >> 5 != cpl)
+	if ((slot[1] & 3) != cpl || (ss->attr & (SEG_S | 0xa)) != (SEG_S | 2) ||
+	    (ss->attr & SEG_DPL) >> 5 != cpl)
 		return refuse(f, VEC_TS, slot[1] & 0xfffc);
 	if (!(ss->attr & SEG_P))
 		return refuse(f, VEC_SS, slot[1] & 0xfffc);
@@ -107,7 +127,7 @@ static bool push_frame(struct vm *vm, const struct frame_words *fw, unsigned siz
 	return true;
 }
 
-static bool deliver(struct vm *vm, const struct delivery *d, struct fault *f)
+static bool through_gate(struct vm *vm, const struct delivery *d, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	struct frame_words fw = { .n = 0 };
@@ -124,7 +144,7 @@ static bool deliver(struct vm *vm, const struct delivery *d, struct fault *f)
 		return true;
 	}
 	if (type != GATE_INT32 && type != GATE_TRAP32 && type != GATE_INT16 && type != GATE_TRAP16)
-		return refuse(f, VEC_GP, d->vector * 8 + 2);
+		return refuse(f, VEC_GP, d->vector * 8 + ERR_IDT);
 	size = type & 8 ? 4 : 2;
 	if (!read_code_segment(vm, g[0] >> 16, &cs, f))
 		return false;
@@ -145,7 +165,7 @@ static bool deliver(struct vm *vm, const struct delivery *d, struct fault *f)
 		put(&fw, c->seg[S_SS].sel);
 		put(&fw, c->gpr[R_ESP]);
 	}
-	put(&fw, old);
+	put(&fw, old | d->rf);
 	put(&fw, c->seg[S_CS].sel);
 	put(&fw, c->eip);
 	if (d->has_error)
@@ -164,6 +184,15 @@ static bool deliver(struct vm *vm, const struct delivery *d, struct fault *f)
 	c->halted = false;
 	c->shadow = false;
 	return true;
+}
+
+static bool deliver(struct vm *vm, const struct delivery *d, struct fault *f)
+{
+	if (through_gate(vm, d, f))
+		return true;
+	if (!d->soft && f->vector != VEC_PF)
+		f->error |= ERR_EXT;
+	return false;
 }
 
 /* SDM 3, table 6-5: which pairs make a double fault. */
@@ -198,19 +227,22 @@ void trap_exception(struct vm *vm, const struct fault *f)
 	      c->seg[S_CS].sel, c->eip);
 	for (;;) {
 		struct delivery d = { .vector = now.vector, .has_error = vector_has_error(now.vector),
-				      .error = now.error };
+				      .error = now.error, .rf = vector_is_fault(now.vector) ? FL_RF : 0 };
 
 		if (now.vector == VEC_PF)
 			c->cr2 = now.cr2;
 		if (now.vector == VEC_DB)
 			c->dr[7] &= ~0x2000u;
-		/* Faults push RF set (SDM 3, 17.3.1.1). */
 		if (deliver(vm, &d, &next))
 			return;
 		if (now.vector == VEC_DF) {
 			triple_fault(vm);
 			return;
 		}
+		/* CR2 is that of the second page fault, even if both make a
+		 * double fault (SDM 3, 6.15). */
+		if (next.vector == VEC_PF)
+			c->cr2 = next.cr2;
 		if (makes_double(now.vector, next.vector))
 			next = (struct fault){ VEC_DF, 0, 0 };
 		now = next;
@@ -331,7 +363,7 @@ enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct faul
 	flags_mask = iret_mask(c, size);
 	if (rpl == c->cpl) {
 		cpu_set_flags(c, w[2], flags_mask);
-		c->gpr[R_ESP] = esp + 3 * size;
+		stack_set(c, esp + 3 * size);
 		c->eip = size == 4 ? w[0] : w[0] & 0xffff;
 		segment_set_cs(c, &cs, rpl);
 		return INTERP_OK;
