@@ -272,6 +272,16 @@ static bool needs_shadow(const struct insn *insn)
 	       insn->kind == IK_MWAIT;
 }
 
+static uint32_t *landed_slot(struct tramps *ts, uint32_t a)
+{
+	return &ts->landed[(a ^ a >> 10) % TRAMP_LANDED];
+}
+
+static bool ts_landed(struct tramps *ts, uint32_t a)
+{
+	return *landed_slot(ts, a) == a;
+}
+
 /* Does one guest instruction at site + m->at. */
 static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 {
@@ -281,7 +291,9 @@ static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 
 	vm->cpu.eip = m->t.site + m->at;
 	insn = loop_fetch(vm, &f);
-	if (!insn || insn->cls == IC_INVALID || (*after_sti && needs_shadow(insn)))
+	if (!insn || (*after_sti && needs_shadow(insn)))
+		return false;
+	if (m->at && ts_landed(&vm->tramps, vm->cpu.eip))
 		return false;
 	m->bounds |= 1u << m->at;
 	if (insn->kind != IK_NONE) {
@@ -300,21 +312,25 @@ static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 	return !m->full;
 }
 
-/* The bytes of the site as the guest knows them. */
-static bool read_original(struct vm *vm, struct tramp *t)
+/* The bytes of the site as they are and as the guest knows them: substitutes
+ * stand at instruction boundaries only. */
+static bool read_original(struct vm *vm, struct emitter *m)
 {
+	struct tramp *t = &m->t;
+	uint8_t b[16];
+	struct fault f;
 	unsigned k;
 
+	if (!gmem_read(vm, GVA(t->site), t->patched, TRAMP_JUMP, ACC_READ, &f))
+		return false;
+	memcpy(t->original, t->patched, TRAMP_JUMP);
 	for (k = 0; k < TRAMP_JUMP; k++) {
-		uint8_t b[16];
-		struct fault f;
-
+		if (!(m->bounds >> k & 1))
+			continue;
 		if (!gmem_read(vm, GVA(t->site + k), b, 8, ACC_READ, &f))
 			return false;
-		t->patched[k] = t->original[k] = b[0];
-		b[15] = 0;
 		if (subst_undo(b, 8, codemap_original(vm->code, GPA(t->gpa + k))) > 0)
-			t->original[k] = b[0];
+			memcpy(t->original + k, b, TRAMP_JUMP - k);
 	}
 	return true;
 }
@@ -354,7 +370,8 @@ static bool install(struct vm *vm, struct emitter *m)
 	return true;
 }
 
-static bool build(struct vm *vm, uint32_t site)
+/* A trampoline whose jump lies at site. */
+static bool build_at(struct vm *vm, uint32_t site, uint32_t hot)
 {
 	struct emitter m = { .t = { .site = site } };
 	uint32_t eip = vm->cpu.eip;
@@ -364,7 +381,7 @@ static bool build(struct vm *vm, uint32_t site)
 	if (PAGE_SIZE - (site & ~PAGE_MASK) < 16 || !mmu_probe(vm, GVA(site), &w))
 		return false;
 	m.t.gpa = w.pa.v | (site & ~PAGE_MASK);
-	while (ok && m.at < TRAMP_JUMP) {
+	while (ok && (m.at < TRAMP_JUMP || site + m.at <= hot)) {
 		if (m.ended || (m.at && tramp_covering(vm, site + m.at)))
 			ok = false;
 		else
@@ -379,7 +396,7 @@ static bool build(struct vm *vm, uint32_t site)
 		ok = next && !needs_shadow(next);
 	}
 	vm->cpu.eip = eip;
-	if (!ok || !read_original(vm, &m.t))
+	if (!ok || !read_original(vm, &m))
 		return false;
 	if (!m.ended) {
 		struct emitter *p = &m;
@@ -391,6 +408,65 @@ static bool build(struct vm *vm, uint32_t site)
 	if (m.full)
 		return false;
 	return install(vm, &m);
+}
+
+static void unhash(struct tramps *ts, struct tramp *t)
+{
+	uint16_t *p = &ts->hash[(t->site >> 1) % TRAMP_HASH];
+
+	while (*p && &ts->tramp[*p - 1] != t)
+		p = &ts->tramp[*p - 1].next;
+	if (*p)
+		*p = t->next;
+}
+
+static void drop(struct vm *vm, struct tramp *t)
+{
+	memcpy(gmem_ram(vm, GPA(t->gpa), TRAMP_JUMP), t->patched, TRAMP_JUMP);
+	own(&vm->tramps, t, 0);
+	unhash(&vm->tramps, t);
+	t->site = 0;
+}
+
+/*
+ * The jump may also begin a few instructions before the hot one, where that makes
+ * room or leaves out a place that is branched to.
+ */
+static bool build(struct vm *vm, uint32_t hot)
+{
+	unsigned back, tries = 0;
+	struct walk w;
+
+	if (build_at(vm, hot, hot))
+		return true;
+	if (!mmu_probe(vm, GVA(hot), &w))
+		return false;
+	w.pa.v |= hot & ~PAGE_MASK;
+	for (back = 1; back < 16 && back <= (hot & ~PAGE_MASK) && tries < 4; back++) {
+		if (!codemap_boundary(vm->code, GPA(w.pa.v - back)))
+			continue;
+		if (tramp_covering(vm, hot - back))
+			return false;
+		tries++;
+		if (build_at(vm, hot - back, hot))
+			return true;
+	}
+	return false;
+}
+
+void tramp_landed(struct vm *vm, uint32_t a)
+{
+	struct tramps *ts = &vm->tramps;
+	const struct tramp *t = tramp_covering(vm, a);
+	unsigned i;
+
+	if (!t || t->site == a)
+		return;
+	*landed_slot(ts, a) = a;
+	drop(vm, &ts->tramp[t - ts->tramp]);
+	for (i = 0; i < TRAMP_HEAT; i++)
+		if (a - ts->heat[i].site < 16 || ts->heat[i].site - a < 16)
+			ts->heat[i].count = 0;
 }
 
 void tramp_heat(struct vm *vm, const struct insn *insn)
@@ -446,16 +522,6 @@ void tramp_undo(const struct vm *vm, uint32_t a, uint8_t *b, unsigned n)
 		*b++ = t->original[k];
 }
 
-static void unhash(struct tramps *ts, struct tramp *t)
-{
-	uint16_t *p = &ts->hash[(t->site >> 1) % TRAMP_HASH];
-
-	while (*p && &ts->tramp[*p - 1] != t)
-		p = &ts->tramp[*p - 1].next;
-	if (*p)
-		*p = t->next;
-}
-
 void tramp_drop_frame(struct vm *vm, uint32_t frame)
 {
 	struct tramps *ts = &vm->tramps;
@@ -469,10 +535,7 @@ void tramp_drop_frame(struct vm *vm, uint32_t frame)
 
 		if (!t->site || t->gpa >> PAGE_SHIFT != frame)
 			continue;
-		memcpy(gmem_ram(vm, GPA(t->gpa), TRAMP_JUMP), t->patched, TRAMP_JUMP);
-		own(ts, t, 0);
-		unhash(ts, t);
-		t->site = 0;
+		drop(vm, t);
 	}
 }
 

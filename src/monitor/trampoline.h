@@ -14,6 +14,7 @@
 
 #include "error.h"
 #include "rewriter/insn.h"
+#include "runtime/abi.h"
 #include "types.h"
 
 struct vm;
@@ -24,6 +25,7 @@ struct vm;
 #define TRAMP_HASH 1024
 #define TRAMP_GRANULE 16u
 #define TRAMP_HEAT 4096
+#define TRAMP_LANDED 512
 
 struct tramp_point {
 	uint8_t off;			/* in the trampoline */
@@ -48,8 +50,9 @@ struct tramps {
 	struct tramp tramp[TRAMP_MAX];
 	unsigned n;			/* used so far; freed ones are reused */
 	uint16_t hash[TRAMP_HASH];
-	uint16_t owner[0x3ff000 / TRAMP_GRANULE];
+	uint16_t owner[WINDOW_SIZE / TRAMP_GRANULE];
 	struct { uint32_t site; uint8_t count; } heat[TRAMP_HEAT];
+	uint32_t landed[TRAMP_LANDED];	/* where code was seen to branch into a jump */
 };
 
 /* Makes the window; the guest has been told to leave it free. */
@@ -61,6 +64,9 @@ void tramp_disable(struct vm *vm, const char *why);
 /* A sensitive instruction trapped at the current eip: counts, and makes a
  * trampoline when it is hot and can have one. */
 void tramp_heat(struct vm *vm, const struct insn *insn);
+/* Kernel code came to a, inside the bytes of a jump, and trapped: that site has
+ * to be covered in another way. */
+void tramp_landed(struct vm *vm, uint32_t a);
 /* The trampoline that covers linear address a, or NULL. */
 const struct tramp *tramp_covering(const struct vm *vm, uint32_t a);
 /* Puts the guest's original bytes over n bytes that were read at a. */
@@ -75,7 +81,7 @@ void tramp_leave(struct vm *vm);
 
 static inline bool tramp_in_window(uint32_t a)
 {
-	return a >= 0xffc00000u && a < 0xffc00000u + 0x3ff000u;
+	return a >= WINDOW_START && a < WINDOW_START + WINDOW_SIZE;
 }
 
 #endif

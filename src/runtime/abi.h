@@ -12,11 +12,11 @@
 #ifndef LILYVM_RUNTIME_ABI_H
 #define LILYVM_RUNTIME_ABI_H
 
-#define WINDOW_START 0xffc00000u
+#define WINDOW_START 0xff000000u
 /* Without the last page, where error pointers point. */
-#define WINDOW_SIZE 0x3ff000u
+#define WINDOW_SIZE 0xfff000u
 /* What is asked of Linux to leave free, bytes. */
-#define WINDOW_RESERVE 0x400000u
+#define WINDOW_RESERVE 0x1000000u
 
 /* What has to be added to the real flags, whose IF is always set. */
 #define RT_IF (WINDOW_START)
