@@ -38,7 +38,7 @@ struct user_event {
 	/* UE_TRAP: the vector as far as the host tells: VEC_PF for a memory
 	 * fault (cr2 set, error has PF_P if a mapping was there), VEC_GP for
 	 * anything the host reports as a general fault (#GP #SS #NP #TS, int n,
-	 * into, bound), others exactly. */
+	 * bound), others exactly. */
 	unsigned vector;
 	uint32_t error, cr2;
 	bool in_64bit;		/* the code had switched to 64-bit mode */

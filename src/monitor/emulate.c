@@ -401,6 +401,8 @@ static enum interp_result do_ret_far(struct vm *vm, const struct insn *insn, str
 
 	if (!peek(vm, 0, &off, insn->opsize, f) || !peek(vm, insn->opsize, &sel, 2, f))
 		return INTERP_FAULT;
+	if (!vm86(c) && (sel & 3) < c->cpl)
+		return raise_fault(f, VEC_GP, sel & 0xfffc);
 	if (!vm86(c) && (sel & 3) > c->cpl)
 		return INTERP_UNKNOWN;		/* a return to an outer level */
 	r = far_target(vm, sel, &cs, f);

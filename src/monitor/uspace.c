@@ -11,7 +11,10 @@
 #define POOL_MAX 192
 /* Children that may die one after the other without having run. */
 #define DEATHS_MAX 5
-#define CACHED_LDT (sizeof ((struct child *)0)->ldt / sizeof (struct segment))
+/* Entries of an LDT; where entry n of the guest's own LDT goes when its place is
+ * taken by entry n of the GDT. */
+#define LDT_MAX 8192
+#define LDT_ELSEWHERE 4096
 
 void pool_init(struct vm *vm)
 {
@@ -24,6 +27,7 @@ static void child_free(struct vm *vm, struct child *ch)
 	fpu_child_gone(vm, ch);
 	view_free(&ch->view);
 	uspace_destroy(ch->us);
+	free(ch->ldt);
 	free(ch);
 }
 
@@ -137,82 +141,160 @@ void pool_invlpg(struct vm *vm, uint32_t va)
  * TLS entry number) is right.  A register that holds anything else at a stop
  * was loaded by user code: with a guest selector, or with one of the host.
  */
-static uint16_t host_selector(uint16_t sel)
+
+/* The child's entry that raw names, or NULL. */
+static const struct segment *ldt_entry(const struct child *ch, uint16_t raw)
 {
-	return (sel & 0xfff8) | 7;
+	unsigned slot = raw >> 3;
+
+	return (raw & 4) && slot < ch->nldt && ch->ldt[slot].attr ? &ch->ldt[slot] : NULL;
 }
 
-static void child_ldt(struct child *ch, uint16_t sel, const struct segment *s)
+static bool ldt_grow(struct child *ch, unsigned n)
 {
-	unsigned slot = sel >> 3;
-	struct segment *set = slot < CACHED_LDT ? &ch->ldt[slot] : NULL;
+	struct segment *ldt = realloc(ch->ldt, n * sizeof *ldt);
 
-	if (set && set->base == s->base && set->limit == s->limit && set->attr == s->attr)
+	if (!ldt)
+		return false;
+	memset(ldt + ch->nldt, 0, (n - ch->nldt) * sizeof *ldt);
+	ch->ldt = ldt;
+	ch->nldt = n;
+	return true;
+}
+
+static bool same_segment(const struct segment *a, const struct segment *b)
+{
+	return a->sel == b->sel && a->base == b->base && a->limit == b->limit && a->attr == b->attr;
+}
+
+static void ldt_set(struct child *ch, unsigned slot, const struct segment *s)
+{
+	struct segment *set = &ch->ldt[slot];
+
+	if (same_segment(set, s))
 		return;
-	uspace_ldt_set(ch->us, slot, s);
-	if (set)
-		*set = *s;
+	uspace_ldt_set(ch->us, slot, s->attr ? s : NULL);
+	ch->nlocal += (s->attr && s->sel & 4) - (set->attr && set->sel & 4);
+	*set = *s;
+}
+
+/* Entries that mirror the guest's LDT do not outlive its descriptors: loaded
+ * again, a changed one traps and is looked up. */
+static void ldt_forget_changed(struct vm *vm, struct child *ch)
+{
+	static const struct segment none;
+	unsigned slot;
+
+	for (slot = 0; ch->nlocal && slot < ch->nldt; slot++) {
+		struct segment now = none, *set = &ch->ldt[slot];
+		struct fault f;
+		uint32_t d[2];
+		gva_t where;
+
+		if (!set->attr || !(set->sel & 4))
+			continue;
+		if (segment_descriptor(vm, set->sel, d, &where, &f))
+			segment_from_descriptor(&now, set->sel, d);
+		now.attr |= 1;
+		if (!same_segment(&now, set))
+			ldt_set(ch, slot, &none);
+	}
+}
+
+/* Makes s an entry of the child's LDT; returns the host's selector of it. */
+static uint16_t host_selector(struct vm *vm, struct child *ch, struct segment s)
+{
+	unsigned slot = s.sel >> 3;
+
+	s.sel |= 3;
+	s.attr |= 1;
+	if ((s.sel & 4) && slot < ch->nldt && ch->ldt[slot].attr && !(ch->ldt[slot].sel & 4))
+		slot = (slot + LDT_ELSEWHERE) % LDT_MAX;
+	if (slot >= ch->nldt && !ldt_grow(ch, slot + 1)) {
+		vm_end(vm, ST_HOST, "out of memory");
+		return 0;
+	}
+	ldt_set(ch, slot, &s);
+	return slot << 3 | 7;
+}
+
+static void segments_to_child(struct vm *vm, struct child *ch, struct user_regs *r)
+{
+	int i, local;
+
+	if (ch->nlocal)
+		ldt_forget_changed(vm, ch);
+	/* What comes from the GDT has its place first. */
+	for (local = 0; local <= 4; local += 4) {
+		for (i = 0; i < S_COUNT; i++) {
+			const struct segment *s = &vm->cpu.seg[i];
+
+			if ((s->sel & 4) == local)
+				r->sel[i] = s->attr & SEG_P ? host_selector(vm, ch, *s) : 0;
+		}
+	}
+	r->fsbase = vm->cpu.seg[S_FS].base;
+	r->gsbase = vm->cpu.seg[S_GS].base;
 }
 
 static void registers_to_child(struct vm *vm, struct child *ch, struct user_regs *r)
 {
 	struct vcpu *c = &vm->cpu;
-	int i;
 
 	memcpy(r->gpr, c->gpr, sizeof r->gpr);
 	r->eip = c->eip;
 	r->eflags = (c->eflags & (FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF)) | FL_IF | FL_FIXED;
-	for (i = 0; i < S_COUNT; i++) {
-		struct segment s = c->seg[i];
-
-		if (!(s.attr & SEG_P)) {
-			r->sel[i] = 0;
-			continue;
-		}
-		s.attr |= 1;
-		child_ldt(ch, s.sel, &s);
-		r->sel[i] = host_selector(s.sel);
-	}
-	r->fsbase = c->seg[S_FS].base;
-	r->gsbase = c->seg[S_GS].base;
+	segments_to_child(vm, ch, r);
 }
 
-/* What selector did the guest's user code mean by loading raw? */
-static uint16_t guest_selector(struct vm *vm, uint16_t raw)
+/* A data segment register that user code has loaded with raw: one of the
+ * child's entries, or a selector that it chose itself. */
+static bool data_from_child(struct vm *vm, const struct child *ch, int reg, uint16_t raw, struct fault *f)
 {
-	uint16_t local = raw & 0xfff8;
-	const struct segment *ldtr = &vm->cpu.ldtr;
+	const struct segment *e = ldt_entry(ch, raw);
 
-	if (!(raw & 4))
-		return raw;
-	/* Read back and loaded again: an index of the GDT that we showed as an
-	 * LDT selector, unless the guest has an LDT that reaches it. */
-	if ((ldtr->sel & 0xfffc) && local + 7u <= ldtr->limit)
-		return raw;
-	return local | 3;
+	if (!e || ((raw & 3) != 3 && !(e->sel & 4)))
+		return segment_load(vm, reg, raw, f);
+	vm->cpu.seg[reg] = *e;
+	vm->cpu.seg[reg].sel = (e->sel & ~3) | (raw & 3);
+	return true;
 }
 
-/* Takes over segment registers that user code changed. Returns true if one
- * changed; *f is set if the guest would have refused the load. */
-static bool segments_from_child(struct vm *vm, const struct user_regs *before, const struct user_regs *r,
-				const struct user_event *ev, struct fault *f)
+/* The same for cs, after a far transfer: a code segment of the host, such as
+ * the 64-bit one, is none of the guest's. */
+static bool code_from_child(struct vm *vm, const struct child *ch, uint16_t raw, struct fault *f)
+{
+	const struct segment *e = ldt_entry(ch, raw);
+
+	if (e) {
+		segment_set_cs(&vm->cpu, e, 3);
+		return true;
+	}
+	*f = (struct fault){ VEC_GP, raw & 0xfffc, 0 };
+	return false;
+}
+
+/* Takes over segment registers that user code has loaded. *changed: one was.
+ * False with *f if the guest would have refused the load. */
+static bool segments_from_child(struct vm *vm, struct child *ch, const struct user_regs *before,
+				const struct user_regs *r, bool *changed, struct fault *f)
 {
 	static const int data[] = { S_ES, S_DS, S_FS, S_GS, S_SS };
-	bool changed = false;
 	size_t i;
 
-	f->vector = VEC_NONE;
+	*changed = r->sel[S_CS] != before->sel[S_CS];
+	if (*changed && !code_from_child(vm, ch, r->sel[S_CS], f))
+		return false;
 	for (i = 0; i < sizeof data / sizeof *data; i++) {
 		int reg = data[i];
 
-		/* sysenter itself replaces cs and ss. */
-		if (r->sel[reg] == before->sel[reg] || (reg == S_SS && ev->kind == UE_SYSENTER))
+		if (r->sel[reg] == before->sel[reg])
 			continue;
-		changed = true;
-		if (!segment_load(vm, reg, guest_selector(vm, r->sel[reg]), f))
-			return true;
+		*changed = true;
+		if (!data_from_child(vm, ch, reg, r->sel[reg], f))
+			return false;
 	}
-	return changed;
+	return true;
 }
 
 /* ---- events ---- */
@@ -231,6 +313,29 @@ static void software(struct vm *vm, unsigned vector)
 
 	if (!trap_software(vm, vector, &f))
 		trap_exception(vm, &f);
+}
+
+/* Carries out an instruction that user code may not do by itself. */
+static void user_emulate(struct vm *vm, const struct insn *insn)
+{
+	struct vcpu *c = &vm->cpu;
+	bool tf = c->eflags & FL_TF;
+	struct fault f;
+
+	switch (interp_insn(vm, insn, &f)) {
+	case INTERP_FAULT:
+		vm->stats.user_traps++;
+		trap_exception(vm, &f);
+		break;
+	case INTERP_UNKNOWN:
+		deliver(vm, VEC_GP, 0);
+		break;
+	default:
+		if (tf && c->cpl == 3) {
+			c->dr[6] |= 0x4000;
+			deliver(vm, VEC_DB, 0);
+		}
+	}
 }
 
 static void user_page_fault(struct vm *vm, struct child *ch, const struct user_event *ev)
@@ -263,44 +368,29 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 		return;
 	/* The host cannot map it. */
 	insn = loop_fetch(vm, &f);
-	if (!insn || interp_insn(vm, insn, &f) == INTERP_FAULT)
+	if (!insn)
 		trap_exception(vm, &f);
+	else if (insn->kind == IK_NONE && !interp_can(insn))
+		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, by an instruction that cannot be interpreted",
+		       ev->cr2, (unsigned long long)w.pa.v);
+	else
+		user_emulate(vm, insn);
 }
 
-/* #GP, #SS, #NP, #TS, int n, into, bound: the host does not tell them apart. */
+/* #GP, #SS, #NP, #TS, int n, bound: the host does not tell them apart. */
 static void user_general_fault(struct vm *vm)
 {
-	struct vcpu *c = &vm->cpu;
 	const struct insn *insn;
-	uint8_t before = 0;
-	struct fault f, ignored;
+	struct fault f;
 
 	insn = loop_fetch(vm, &f);
-	/* A trap of into shows the address behind it. */
-	if ((c->eflags & FL_OF) && gmem_read(vm, GVA(c->seg[S_CS].base + c->eip - 1), &before, 1, ACC_USER, &ignored) &&
-	    before == 0xce && (!insn || insn->kind == IK_NONE || insn->kind == IK_INTO)) {
-		software(vm, VEC_OF);
-		return;
-	}
-	if (!insn) {
-		trap_exception(vm, &f);
-		return;
-	}
-	if (insn->kind == IK_NONE && !interp_can(insn)) {
+	if (insn && (insn->kind != IK_NONE || interp_can(insn)))
+		user_emulate(vm, insn);
+	else if (insn || f.vector == VEC_UD)
+		/* Too long, if not an operand that is not aligned. */
 		deliver(vm, VEC_GP, 0);
-		return;
-	}
-	switch (interp_insn(vm, insn, &f)) {
-	case INTERP_FAULT:
-		vm->stats.user_traps++;
+	else
 		trap_exception(vm, &f);
-		break;
-	case INTERP_UNKNOWN:
-		deliver(vm, VEC_GP, 0);
-		break;
-	default:
-		break;
-	}
 }
 
 static void user_trap(struct vm *vm, struct child *ch, const struct user_event *ev)
@@ -317,7 +407,8 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 		user_general_fault(vm);
 		break;
 	case VEC_BP:
-		software(vm, VEC_BP);
+	case VEC_OF:
+		software(vm, ev->vector);
 		break;
 	case VEC_DB:
 		c->dr[6] = (c->dr[6] & ~0xfu) | (uspace_debug_status(ch->us) & 0xe00f) | 0xffff0ff0;
@@ -441,14 +532,15 @@ void user_run(struct vm *vm)
 	c->eip = r.eip;
 	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) | (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
 	c->shadow = false;
-	moved = segments_from_child(vm, &before, &r, &ev, &f);
-	if (f.vector != VEC_NONE) {
-		deliver(vm, f.vector, f.error);
-		return;
+	if (ev.kind == UE_SYSENTER) {
+		r.sel[S_CS] = before.sel[S_CS];
+		r.sel[S_SS] = before.sel[S_SS];
 	}
-	/* A code selector of the host is none of the guest's. */
-	if (ev.kind != UE_SYSENTER && (ev.in_64bit || r.sel[S_CS] != before.sel[S_CS])) {
-		deliver(vm, VEC_GP, r.sel[S_CS] & 0xfffc);
+	/* At sysenter the place to report is lost: the load has no effect. */
+	if (!segments_from_child(vm, ch, &before, &r, &moved, &f) && ev.kind != UE_SYSENTER) {
+		if (ev.kind == UE_INT80)
+			c->eip -= 2;
+		deliver(vm, f.vector, f.error);
 		return;
 	}
 	/* With a host segment in a register the fault may not be the guest's:

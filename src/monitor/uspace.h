@@ -18,8 +18,11 @@ struct child {
 	uint64_t flushes;		/* value of pool.flushes when it was repaired last */
 	struct uspace *us;
 	struct view view;
-	/* Host LDT entries of the child as they were set last. */
-	struct segment ldt[32];
+	/* Host LDT entries of the child as they were set last; sel is the
+	 * guest's, attr 0 stands for none. */
+	struct segment *ldt;
+	unsigned nldt;
+	unsigned nlocal;		/* entries that mirror the guest's LDT */
 	uint32_t dr[8];			/* its debug registers, likewise */
 };
 

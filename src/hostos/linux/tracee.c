@@ -428,14 +428,15 @@ static void sigtrap_event(const siginfo_t *si, struct user_event *ev)
 	ev->vector = si->si_code == SI_KERNEL ? VEC_BP : VEC_DB;
 }
 
-static void sigsegv_event(const siginfo_t *si, struct user_event *ev)
+static void sigsegv_event(const struct uspace *us, const siginfo_t *si, struct user_event *ev)
 {
 	if (si->si_code == SEGV_MAPERR || si->si_code == SEGV_ACCERR) {
 		ev->vector = VEC_PF;
 		ev->error = PF_U | (si->si_code == SEGV_ACCERR ? PF_P : 0);
 		ev->cr2 = (uint32_t)(uintptr_t)si->si_addr;
 	} else {
-		ev->vector = VEC_GP;
+		/* A fault saves RF set; the only trap that gets here is #OF. */
+		ev->vector = us->regs.eflags & FL_RF ? VEC_GP : VEC_OF;
 	}
 }
 
@@ -451,7 +452,7 @@ static void signal_event(struct uspace *us, int sig, struct user_event *ev)
 		ev->kind = UE_KICK;
 		break;
 	case SIGSEGV:
-		sigsegv_event(&si, ev);
+		sigsegv_event(us, &si, ev);
 		break;
 	case SIGTRAP:
 		sigtrap_event(&si, ev);
