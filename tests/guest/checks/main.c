@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Checks of the CPU that QEMU's TCG leaves out: segment limits, null selectors
- * in use, reserved bits of control registers, two vectors it gets wrong.
+ * in use, reserved bits of control registers, unknown MSRs, two vectors.
  */
 #include "guest.h"
 
 USER_CODE(user_nothing, "nop");
+uint32_t fxsave_area[128] __attribute__((aligned(16)));
 uint32_t frame[5];		/* eip cs eflags esp ss */
 
 /* SDM 2, IRET: an absent stack segment is #SS. */
@@ -39,6 +40,10 @@ int main(uint32_t magic, const void *info)
 	TRY("movl %%cr0, %%eax; orl $0x80000000, %%eax; andl $~1, %%eax; movl %%eax, %%cr0");
 	try_print("cr0, PG without PE");
 
+	TRY("movl $0x12345, %%ecx; rdmsr"); try_print("rdmsr of an unknown register");
+	TRY("movl $0x12345, %%ecx; wrmsr"); try_print("wrmsr of an unknown register");
+	fxsave_area[6] = 0x10000;
+	TRY("fxrstor fxsave_area"); try_print("fxrstor with a reserved bit of MXCSR");
 	absent_stack();
 	TRY("xorl %%eax, %%eax; ltr %%ax"); try_print("ltr 0");
 	return 0;

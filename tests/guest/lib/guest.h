@@ -118,6 +118,10 @@ struct tss {
 extern struct tss tss;
 /* Loads TR with `tss`, kernel stack at stack (its top). */
 void tss_init(void *stack);
+/* Adds an I/O permission bitmap that allows the ports below TSS_PORTS. */
+#define TSS_PORTS 0x500
+void tss_allow_ports(void);
+extern uint8_t tss_iomap[TSS_PORTS / 8 + 1];
 /* Goes to user mode at eip with the stack pointer esp; interrupts as in
  * eflags. Comes back only by traps. */
 void enter_user(uint32_t eip, uint32_t esp, uint32_t eflags) __attribute__((noreturn));

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CPUID agrees with itself, in kernel mode and user mode, and with what works. */
+#include "guest.h"
+
+struct regs { uint32_t a, b, c, d; };
+
+static struct regs cpuid(uint32_t leaf)
+{
+	struct regs r;
+
+	asm volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(0));
+	return r;
+}
+
+USER_CODE(user_cpuid, "cpuid");
+
+static bool same_in_user_mode(uint32_t leaf)
+{
+	struct trap_frame f = user_start(user_cpuid);
+	struct regs r = cpuid(leaf);
+
+	f.eax = leaf;
+	f.ecx = 0;
+	user_enter(&f);
+	return f.vector == 0x80 && f.eax == r.a && f.ebx == r.b && f.ecx == r.c && f.edx == r.d;
+}
+
+/* Each feature bit against an attempt to use it. */
+static void feature(const char *name, unsigned bit, bool works)
+{
+	bool said = cpuid(1).d >> bit & 1;
+
+	printf("%s: %s\n", name, said && !works ? "advertised, does not work" : "consistent");
+}
+
+#define WORKS(code) ({ TRY(code); caught.vector == NO_TRAP; })
+
+int main(uint32_t magic, const void *info)
+{
+	(void)magic, (void)info;
+	trap_init();
+	user_init();
+	printf("leaf 0 %s, leaf 1 %s\n", cpuid(0).a >= 1 ? "names leaf 1" : "ends early",
+	       cpuid(1).d & 1 ? "has an FPU" : "has no FPU");
+	printf("user mode: leaf 0 %s, leaf 1 %s\n", same_in_user_mode(0) ? "same" : "differs",
+	       same_in_user_mode(1) ? "same" : "differs");
+	feature("DE", 2, WORKS("movl %%cr4, %%eax; orl $8, %%eax; movl %%eax, %%cr4; andl $~8, %%eax; movl %%eax, %%cr4"));
+	feature("PSE", 3, WORKS("movl %%cr4, %%eax; orl $0x10, %%eax; movl %%eax, %%cr4; andl $~0x10, %%eax; movl %%eax, %%cr4"));
+	feature("TSC", 4, WORKS("rdtsc"));
+	feature("MSR", 5, WORKS("movl $0x10, %%ecx; rdmsr"));
+	feature("PAE", 6, WORKS("movl %%cr4, %%eax; orl $0x20, %%eax; movl %%eax, %%cr4; andl $~0x20, %%eax; movl %%eax, %%cr4"));
+	feature("MCE", 7, WORKS("movl %%cr4, %%eax; orl $0x40, %%eax; movl %%eax, %%cr4; andl $~0x40, %%eax; movl %%eax, %%cr4"));
+	feature("CX8", 8, WORKS("pushl $0; pushl $0; cmpxchg8b (%%esp); addl $8, %%esp"));
+	feature("APIC", 9, WORKS("movl $0x1b, %%ecx; rdmsr"));
+	feature("SEP", 11, WORKS("movl $0x174, %%ecx; rdmsr"));
+	feature("MTRR", 12, WORKS("movl $0xfe, %%ecx; rdmsr"));
+	feature("PGE", 13, WORKS("movl %%cr4, %%eax; orl $0x80, %%eax; movl %%eax, %%cr4; andl $~0x80, %%eax; movl %%eax, %%cr4"));
+	feature("MCA", 14, WORKS("movl $0x179, %%ecx; rdmsr"));
+	feature("CMOV", 15, WORKS("cmovzl %%eax, %%eax"));
+	feature("PAT", 16, WORKS("movl $0x277, %%ecx; rdmsr"));
+	feature("CLFSH", 19, WORKS("clflush (%%esp)"));
+	feature("MMX", 23, WORKS("movd %%eax, %%mm0; emms"));
+	feature("FXSR", 24, WORKS("movl %%cr4, %%eax; orl $0x200, %%eax; movl %%eax, %%cr4"));
+	feature("SSE", 25, WORKS("xorps %%xmm0, %%xmm0"));
+	feature("SSE2", 26, WORKS("xorpd %%xmm0, %%xmm0"));
+	return 0;
+}
