@@ -422,6 +422,25 @@ static void kernel_trap(struct vm *vm)
 	}
 }
 
+/* An interrupt waits behind the shadow of sti: running directly would not see
+ * where it ends.  One instruction is interpreted, or, if that is x87 or SSE
+ * code, which cannot tell, the shadow ends early.  False: nothing waits. */
+static bool leave_shadow(struct vm *vm)
+{
+	struct vcpu *c = &vm->cpu;
+	const struct insn *insn;
+	struct fault f;
+
+	if (!c->shadow || !(c->eflags & FL_IF) || !platform_intr(&vm->plat))
+		return false;
+	insn = loop_fetch(vm, &f);
+	if (insn && insn->kind == IK_NONE && !interp_can(insn))
+		c->shadow = false;
+	else
+		step_one(vm);
+	return true;
+}
+
 static void kernel_run(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
@@ -432,7 +451,7 @@ static void kernel_run(struct vm *vm)
 	/* Inside the bytes that a trampoline's jump covers every start traps. */
 	while (!c->cpl && !c->halted && !attention(vm) && in_jump(vm))
 		step_one(vm);
-	if (c->cpl || c->halted || attention(vm))
+	if (c->cpl || c->halted || attention(vm) || leave_shadow(vm))
 		return;
 	tramp_enter(vm);
 	segment_to_host(vm, hc);
