@@ -185,15 +185,30 @@ int run_summary(void)
 	return tap.failed || !tap.count;
 }
 
-bool cpu_is_tcg(void)
+/* Is the processor that of the hypervisor with this 12-character signature? */
+static bool hypervisor_is(const char *signature)
 {
 	unsigned a, b, c, d;
+	char got[12];
 
 	__cpuid(1, a, b, c, d);
 	if (!(c & 1u << 31))
 		return false;
 	__cpuid(0x40000000, a, b, c, d);
-	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447;	/* TCGTCGTCGTCG */
+	memcpy(got, &b, 4);
+	memcpy(got + 4, &c, 4);
+	memcpy(got + 8, &d, 4);
+	return !memcmp(got, signature, sizeof(got));
+}
+
+bool cpu_is_tcg(void)
+{
+	return hypervisor_is("TCGTCGTCGTCG");
+}
+
+bool cpu_is_lilyvm(void)
+{
+	return hypervisor_is("LilyVMLilyVM");
 }
 
 bool cpu_has_sse2(void)

@@ -39,6 +39,8 @@ void wait_ok(int pid);
 
 /* The emulator of QEMU without KVM: it leaves out some checks of a real CPU. */
 bool cpu_is_tcg(void);
+/* LilyVM with its default CPU. */
+bool cpu_is_lilyvm(void);
 /* Nothing beyond SSE2 is used, and that only if it is there. */
 bool cpu_has_sse2(void);
 /* The kernel is a 64-bit one: another GDT, other selectors in user mode. */
