@@ -163,15 +163,16 @@ void view_clear(struct view *v)
 }
 
 /* The entry that the guest's tables give for a page (VE_P clear: none).  It is
- * writable only if the guest has noted the page as dirty, so that the first
- * write is seen; in the kernel view, code pages are not writable. */
+ * there only if the guest has noted the page as accessed, and writable only if
+ * it has noted it as dirty, so that the first access and the first write are
+ * seen; in the kernel view, code pages are not writable. */
 static uint32_t wanted(struct view *v, const struct walk *w)
 {
 	struct vm *vm = v->vm;
 	uint32_t e = (w->pa.v & PAGE_MASK) | VE_P;
 	bool user_view = v->us != NULL;
 
-	if (w->pa.v >= vm->ram.size)
+	if (w->pa.v >= vm->ram.size || !(w->flags & PTE_A))
 		return 0;
 	if (user_view && !(w->flags & PTE_U))
 		return 0;

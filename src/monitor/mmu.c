@@ -30,7 +30,7 @@ bool mmu_probe_cr3(struct vm *vm, uint32_t cr3, gva_t a, struct walk *w)
 		if (!w->leaf || !((pte = *w->leaf) & PTE_P))
 			return false;
 		w->pa.v = pte & PAGE_MASK;
-		w->flags = (pte & pde & (PTE_P | PTE_W | PTE_U)) | (pte & (PTE_A | PTE_D | PTE_G));
+		w->flags = (pte & pde & (PTE_P | PTE_W | PTE_U | PTE_A)) | (pte & (PTE_D | PTE_G));
 	}
 	if (!(vm->cpu.cr4 & CR4_PGE))
 		w->flags &= ~PTE_G;
