@@ -540,7 +540,8 @@ void user_run(struct vm *vm)
 	if (!segments_from_child(vm, ch, &before, &r, &moved, &f) && ev.kind != UE_SYSENTER) {
 		if (ev.kind == UE_INT80)
 			c->eip -= 2;
-		deliver(vm, f.vector, f.error);
+		vm->stats.user_traps++;
+		trap_exception(vm, &f);
 		return;
 	}
 	/* With a host segment in a register the fault may not be the guest's:

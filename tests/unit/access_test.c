@@ -36,21 +36,22 @@ static bool is_write(const uint8_t *bytes, size_t n, uint32_t a)
 	ck_assert_int_gt(insn_decode(&insn, buf, sizeof buf, 32), 0);
 	return access_is_write(&c, &insn, a);
 }
-#define WRITES(a, ...) is_write((const uint8_t[]){ __VA_ARGS__ }, sizeof (uint8_t[]){ __VA_ARGS__ }, (a))
+#define WRITES(a, ...) \
+	is_write((const uint8_t[]){ __VA_ARGS__ }, sizeof (uint8_t[]){ __VA_ARGS__ }, (a))
 
 /* ---- against Capstone ---- */
 
 /* Capstone 4 shows these as reading a memory operand that they write when it is
  * the first one (SDM 2). */
 static const unsigned write_first[] = {
-	X86_INS_ARPL, X86_INS_MOVBE, X86_INS_PEXTRB, X86_INS_CMPXCHG, X86_INS_CMPXCHG8B, X86_INS_FIST, X86_INS_FISTP, X86_INS_FISTTP,
-	X86_INS_FNSTCW, X86_INS_FST, X86_INS_FSTP, X86_INS_MOVD, X86_INS_MOVDQA, X86_INS_MOVHPD,
-	X86_INS_MOVHPS, X86_INS_MOVLPD, X86_INS_MOVLPS, X86_INS_MOVNTDQ, X86_INS_MOVNTI,
-	X86_INS_MOVNTPD, X86_INS_MOVNTPS, X86_INS_MOVNTQ, X86_INS_MOVQ, X86_INS_MOVUPD,
-	X86_INS_MOVUPS, X86_INS_RCL, X86_INS_RCR, X86_INS_ROL, X86_INS_ROR, X86_INS_SETA,
-	X86_INS_SETAE, X86_INS_SETB, X86_INS_SETBE, X86_INS_SETG, X86_INS_SETGE, X86_INS_SETL,
-	X86_INS_SETLE, X86_INS_SETNO, X86_INS_SETNP, X86_INS_SETNS, X86_INS_SETO, X86_INS_SETP,
-	X86_INS_SETS, X86_INS_STMXCSR,
+	X86_INS_ARPL, X86_INS_MOVBE, X86_INS_PEXTRB, X86_INS_CMPXCHG, X86_INS_CMPXCHG8B,
+	X86_INS_FIST, X86_INS_FISTP, X86_INS_FISTTP, X86_INS_FNSTCW, X86_INS_FST, X86_INS_FSTP,
+	X86_INS_MOVD, X86_INS_MOVDQA, X86_INS_MOVHPD, X86_INS_MOVHPS, X86_INS_MOVLPD,
+	X86_INS_MOVLPS, X86_INS_MOVNTDQ, X86_INS_MOVNTI, X86_INS_MOVNTPD, X86_INS_MOVNTPS,
+	X86_INS_MOVNTQ, X86_INS_MOVQ, X86_INS_MOVUPD, X86_INS_MOVUPS, X86_INS_RCL, X86_INS_RCR,
+	X86_INS_ROL, X86_INS_ROR, X86_INS_SETA, X86_INS_SETAE, X86_INS_SETB, X86_INS_SETBE,
+	X86_INS_SETG, X86_INS_SETGE, X86_INS_SETL, X86_INS_SETLE, X86_INS_SETNO, X86_INS_SETNP,
+	X86_INS_SETNS, X86_INS_SETO, X86_INS_SETP, X86_INS_SETS, X86_INS_STMXCSR, X86_INS_PEXTRW, X86_INS_PEXTRD, X86_INS_EXTRACTPS,
 };
 /* And these as writing one that they only read. */
 static const unsigned only_read[] = { X86_INS_FRSTOR, X86_INS_TEST };
@@ -89,8 +90,8 @@ static const cs_x86_op *operand(const cs_insn *in)
  * own, protection keys, transactions and the like. */
 static bool offered(csh cs, const cs_insn *in)
 {
-	static const unsigned base[] = { X86_GRP_MMX, X86_GRP_SSE1, X86_GRP_SSE2, X86_GRP_SSE3, X86_GRP_SSSE3,
-					 X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_FPU, X86_GRP_CMOV, X86_GRP_AES,
+	static const unsigned base[] = { X86_GRP_MMX, X86_GRP_SSE1, X86_GRP_SSE2, X86_GRP_SSE3,
+					 X86_GRP_SSSE3, X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_FPU, X86_GRP_CMOV, X86_GRP_AES,
 					 X86_GRP_PCLMUL, X86_GRP_MODE32, X86_GRP_NOT64BITMODE,
 					 X86_GRP_JUMP, X86_GRP_CALL, X86_GRP_RET, X86_GRP_INT, X86_GRP_IRET,
 					 X86_GRP_PRIVILEGE, X86_GRP_BRANCH_RELATIVE };
