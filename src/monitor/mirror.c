@@ -24,10 +24,13 @@ void view_init(struct view *v, struct vm *vm, struct uspace *us)
 	memset(v, 0, sizeof *v);
 	v->vm = vm;
 	v->us = us;
-	if (us)
+	if (us) {
 		v->max_pieces = vm->kview.max_pieces;
-	else
+		v->low_min = vm->kview.low_min;
+	} else {
 		v->max_pieces = host_map_limit() - host_map_limit() / SPARE_SHARE;
+		v->low_min = host_low_min();
+	}
 }
 
 void view_free(struct view *v)
@@ -247,7 +250,7 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 	if (!v->us && tramp_in_window(va))
 		tramp_disable(v->vm, "the guest uses the window's addresses");
 	e = wanted(v, w);
-	if (!e || va < host_low_min())
+	if (!e || va < v->low_min)
 		return false;
 	if (!v->table[va >> 22]) {
 		v->table[va >> 22] = calloc(1, sizeof **v->table);
@@ -258,8 +261,8 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 		view_clear(v);
 	lo = va & ~(around * PAGE_SIZE - 1);
 	hi = lo + (around - 1) * PAGE_SIZE;
-	if (lo < host_low_min())
-		lo = host_low_min();
+	if (lo < v->low_min)
+		lo = v->low_min;
 	contiguous_run(v, e, va, lo, hi, &first, &last);
 	if (!map_run(v, e, va, first, last))
 		return false;

@@ -32,6 +32,7 @@ struct view {
 	struct uspace *us;		/* NULL: the kernel view */
 	struct view_table *table[1024];
 	uint32_t pages;			/* mapped entries in all */
+	uint32_t low_min;		/* the lowest address that the host lets us map */
 	uint32_t pieces;		/* host mappings that show them */
 	uint32_t max_pieces;		/* the host allows about so many */
 };
