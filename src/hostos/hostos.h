@@ -76,7 +76,7 @@ struct host_cpu {
 };
 
 /* Prepares the calling thread to run guest code: signal stack and handlers.
- * The thread becomes the VM's thread. */
+ * The thread becomes the VM's thread; cpuid may fault in it from now on. */
 int host_cpu_create(struct host_cpu **hc, struct error *e);
 void host_cpu_destroy(struct host_cpu *hc);
 /* Runs 32-bit code from *hc until something happens; returns enum host_exit. */
@@ -104,7 +104,7 @@ void host_timer_set(struct host_cpu *hc, uint64_t t);
 void host_wait_kick(struct host_cpu *hc);
 /* Pins the process, and what it forks later, to one CPU. -1: choose. */
 int host_pin(int cpu, struct error *e);
-/* Reads the host's CPUID. */
+/* Reads the host's CPUID; only before host_cpu_create(). */
 void host_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]);
 
 #endif

@@ -77,18 +77,27 @@ static void text_leaf(const char *text, unsigned part, uint32_t r[4])
 	memcpy(r, buf + 16 * part, 16);
 }
 
+void cpu_init(struct vm *vm)
+{
+	uint32_t r[4];
+
+	host_cpuid(0, 0, r);
+	if (r[0] >= 7) {
+		host_cpuid(7, 0, r);
+		vm->host_leaf7_ebx = r[1];
+	}
+	host_cpuid(1, 0, r);
+	vm->host_leaf1_ecx = r[2];
+	vm->tsc_hz = host_tsc_hz();
+}
+
 static void leaf_1(const struct vm *vm, const struct model *m, uint32_t r[4])
 {
-	uint32_t host[4];
-
 	r[0] = m->signature;
 	r[1] = m->edx & F_CLFSH ? 8 << 8 : 0;
 	r[3] = m->edx;
-	if (m->modern) {
-		host_cpuid(1, 0, host);
-		r[2] = (host[2] & F1_ECX_HOST) | F1_ECX_HYPERVISOR;
-	}
-	(void)vm;
+	if (m->modern)
+		r[2] = (vm->host_leaf1_ecx & F1_ECX_HOST) | F1_ECX_HYPERVISOR;
 }
 
 static void extended_leaf(uint32_t leaf, uint32_t r[4])
@@ -109,7 +118,6 @@ static void extended_leaf(uint32_t leaf, uint32_t r[4])
 void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	const struct model *m = model_of(vm);
-	uint32_t host[4];
 
 	memset(r, 0, 16);
 	if (leaf >= 0x80000000 && m->modern) {
@@ -138,13 +146,8 @@ void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4])
 		r[0] = 1;
 		break;
 	case 7:
-		if (sub)
-			break;
-		host_cpuid(0, 0, host);
-		if (host[0] < 7)
-			break;
-		host_cpuid(7, 0, host);
-		r[1] = host[1] & F7_EBX_HOST;
+		if (!sub)
+			r[1] = vm->host_leaf7_ebx & F7_EBX_HOST;
 		break;
 	case 0x15:
 		/* TSC Hz = ECX * EBX / EAX; 16 keeps ECX in range. */

@@ -102,6 +102,8 @@ struct vm {
 	struct { uint32_t vpn; uint32_t count; } touch[TOUCH_SLOTS];
 	bool touched;
 	struct segment host_ldt[S_COUNT];	/* segment.c: LDT entries as they were set last */
+	/* cpu.c: of the host; cpuid faults once the VM runs. */
+	uint32_t host_leaf1_ecx, host_leaf7_ebx;
 	uint64_t tsc_hz;
 
 	/* The page fault that was delivered last from user mode: its page is
@@ -126,6 +128,8 @@ void vm_end(struct vm *vm, int status, const char *fmt, ...)
 void vm_reset(struct vm *vm);
 
 /* cpu.c */
+/* Learns what the host's CPU offers; before host_cpu_create(). */
+void cpu_init(struct vm *vm);
 void cpu_reset(struct vm *vm);
 /* CPUID as the guest sees it. */
 void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4]);
@@ -161,6 +165,9 @@ void segment_to_host(struct vm *vm, struct host_cpu *hc);
 void trap_exception(struct vm *vm, const struct fault *f);
 /* int n (soft: the gate's DPL is checked), into, int3; false: *f instead. */
 bool trap_software(struct vm *vm, unsigned vector, struct fault *f);
+/* The same for int3, into and int n that the host has executed: eip is behind
+ * it, and goes back when the guest's gate refuses. */
+void trap_reported(struct vm *vm, unsigned vector);
 void trap_interrupt(struct vm *vm, unsigned vector);
 /* iret and far transfers; eip is behind the instruction only on success. */
 enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct fault *f);

@@ -111,6 +111,7 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 		return fail(e, ST_HOST, "out of memory");
 	*out = vm;
 	vm->cfg = *cfg;
+	cpu_init(vm);
 	if (host_require(e) || host_low_check(e) ||
 	    (cfg->affinity != -2 && host_pin(cfg->affinity, e)) ||
 	    trace_open(&vm->trace, cfg, e) ||
@@ -121,7 +122,6 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 		return -1;
 	pool_init(vm);
 	event_init(vm);
-	vm->tsc_hz = host_tsc_hz();
 	if (leaves_window(&vm->image)) {
 		if (asprintf(&vm->cmdline, "%s reservetop=%u", cfg->append, WINDOW_RESERVE) < 0)
 			return fail(e, ST_HOST, "out of memory");
