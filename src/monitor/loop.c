@@ -114,6 +114,12 @@ static void unknown(struct vm *vm, const struct insn *insn)
 	       vm->cpu.seg[S_CS].sel, vm->cpu.eip, insn_kind_name(insn->kind), insn->opcode);
 }
 
+/* These clear TF on their way: no step is reported (SDM 3, 17.3.1.4). */
+static bool is_software_interrupt(const struct insn *insn)
+{
+	return insn->kind == IK_INT || insn->kind == IK_INT3 || insn->kind == IK_INTO;
+}
+
 /* Carries out one fetched instruction with all that a CPU does around it. */
 static enum interp_result step(struct vm *vm, const struct insn *insn, struct fault *f)
 {
@@ -125,7 +131,7 @@ static enum interp_result step(struct vm *vm, const struct insn *insn, struct fa
 	if (r == INTERP_OK || r == INTERP_STOP) {
 		if (shadow)
 			c->shadow = false;
-		if (tf && !vm->ending) {
+		if (tf && !vm->ending && !(r == INTERP_STOP && is_software_interrupt(insn))) {
 			c->dr[6] |= 0x4000;
 			*f = (struct fault){ VEC_DB, 0, 0 };
 			trap_exception(vm, f);
@@ -394,7 +400,6 @@ static void general_fault(struct vm *vm)
 static void kernel_trap(struct vm *vm)
 {
 	struct host_cpu *hc = vm->hc;
-	struct fault f;
 
 	vm->stats.kernel_traps++;
 	switch (hc->trapno) {
@@ -410,8 +415,7 @@ static void kernel_trap(struct vm *vm)
 	case VEC_BP:
 	case VEC_OF:
 		vm->stats.trap_other++;
-		if (!trap_software(vm, hc->trapno, &f))
-			trap_exception(vm, &f);
+		trap_reported(vm, hc->trapno);
 		break;
 	case VEC_DB:
 		vm->cpu.dr[6] |= 0x4000;

@@ -256,6 +256,21 @@ bool trap_software(struct vm *vm, unsigned vector, struct fault *f)
 	return deliver(vm, &d, f);
 }
 
+void trap_reported(struct vm *vm, unsigned vector)
+{
+	struct vcpu *c = &vm->cpu;
+	struct fault f, ignored;
+	uint8_t last = 0;
+
+	if (trap_software(vm, vector, &f))
+		return;
+	gmem_read(vm, GVA(c->seg[S_CS].base + c->eip - 1), &last, 1, c->cpl == 3 ? ACC_USER : ACC_READ,
+		  &ignored);
+	/* int3 and into have one byte, int n has two. */
+	c->eip -= last == 0xcc || last == 0xce ? 1 : 2;
+	trap_exception(vm, &f);
+}
+
 void trap_interrupt(struct vm *vm, unsigned vector)
 {
 	struct delivery d = { .vector = vector };

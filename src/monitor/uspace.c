@@ -307,14 +307,6 @@ static void deliver(struct vm *vm, unsigned vector, uint32_t error)
 	trap_exception(vm, &f);
 }
 
-static void software(struct vm *vm, unsigned vector)
-{
-	struct fault f;
-
-	if (!trap_software(vm, vector, &f))
-		trap_exception(vm, &f);
-}
-
 /* Carries out an instruction that user code may not do by itself. */
 static void user_emulate(struct vm *vm, const struct insn *insn)
 {
@@ -408,7 +400,7 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 		break;
 	case VEC_BP:
 	case VEC_OF:
-		software(vm, ev->vector);
+		trap_reported(vm, ev->vector);
 		break;
 	case VEC_DB:
 		c->dr[6] = (c->dr[6] & ~0xfu) | (uspace_debug_status(ch->us) & 0xe00f) | 0xffff0ff0;
