@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Checks of the CPU that QEMU's TCG leaves out: segment limits, null selectors
- * in use, reserved bits of control registers, unknown MSRs, two vectors.
+ * in use, reserved bits of control registers, unknown MSRs, #XM and #AC, two vectors.
  */
 #include "guest.h"
 
 USER_CODE(user_nothing, "nop");
+USER_CODE(user_simd, "pushl $0x1d80; ldmxcsr (%esp); movl $1, %eax; cvtsi2ss %eax, %xmm0; xorps %xmm1, %xmm1; divss %xmm1, %xmm0");
+USER_CODE(user_unaligned, "pushfl; orl $0x40000, (%esp); popfl; movl %esp, %eax; movl 1(%eax), %ecx");
 uint32_t fxsave_area[128] __attribute__((aligned(16)));
 uint32_t frame[5];		/* eip cs eflags esp ss */
 
@@ -24,7 +26,7 @@ int main(uint32_t magic, const void *info)
 {
 	(void)magic, (void)info;
 	trap_init();
-	try_init();
+	user_init();
 
 	/* SDM 3, 5.3: limit checking. */
 	gdt_set(SPARE_SEL, 0, 0xfff, 0x4093);
@@ -45,6 +47,10 @@ int main(uint32_t magic, const void *info)
 	fxsave_area[6] = 0x10000;
 	TRY("fxrstor fxsave_area"); try_print("fxrstor with a reserved bit of MXCSR");
 	absent_stack();
+	write_cr0(read_cr0() | 0x40020);	/* AM, NE */
+	write_cr4(CR4_OSFXSR | 0x400);
+	user_print("user, SSE division by zero", user_simd);
+	user_print("user, unaligned with AC and AM", user_unaligned);
 	TRY("xorl %%eax, %%eax; ltr %%ax"); try_print("ltr 0");
 	return 0;
 }
