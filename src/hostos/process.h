@@ -10,7 +10,8 @@
 /*
  * To be called first of all: opens /dev/null on standard descriptors that are
  * closed, so that no file of ours becomes "standard output", and makes a write
- * to a closed pipe an error (EPIPE) instead of a silent death.
+ * to a closed pipe (EPIPE) or beyond the limit of file sizes (EFBIG) an error
+ * instead of a silent death.
  */
 void host_process_init(void);
 

@@ -97,8 +97,11 @@ int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, 
 	if (*alias == MAP_FAILED ||
 	    mmap(low, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
 	    mprotect((void *)(uintptr_t)code, va + size - code, PROT_READ | PROT_EXEC)) {
+		int err = errno;
+
 		close(fd);
-		return fail(e, ST_HOST, "runtime window: %s; see `lilyvm host`", strerror(errno));
+		return fail(e, ST_HOST, "runtime window: %s; raise the address-space limit (ulimit -v)",
+			    strerror(err));
 	}
 	close(fd);
 	return 0;

@@ -19,7 +19,7 @@
 static const int handled[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT };
 /* Ends the thread.  (pthread_cancel() would load a library then, which fails when
  * memory or descriptors are short.) */
-#define SIG_END SIGRTMIN
+#define SIG_END SIGUSR2
 
 /* Signals belong to the process, hence the file scope. */
 static struct {
@@ -39,6 +39,7 @@ void host_process_init(void)
 	if (fd >= 0)
 		close(fd);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Those that our parent did not want ignored (nohup, a shell's background jobs). */

@@ -72,10 +72,11 @@ uint64_t host_tsc_hz(void)
 
 int host_pin(int cpu, struct error *e)
 {
+	bool chosen = cpu < 0;		/* only for speed: a refusal is no failure */
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	if (cpu < 0) {
+	if (chosen) {
 		/* Stay where the scheduler put us, which is an allowed CPU. */
 		cpu = sched_getcpu();
 		if (cpu < 0)
@@ -84,7 +85,7 @@ int host_pin(int cpu, struct error *e)
 	if (cpu >= CPU_SETSIZE)
 		return fail(e, ST_USAGE, "--cpu-affinity %d: no such CPU", cpu);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof set, &set))
+	if (sched_setaffinity(0, sizeof set, &set) && !chosen)
 		return fail(e, ST_USAGE, "--cpu-affinity %d: %s; see which CPUs are allowed with `taskset -p $$`",
 			    cpu, strerror(errno));
 	return 0;
