@@ -94,6 +94,16 @@ static const struct insn *fetch_patched(struct vm *vm, uint32_t a, unsigned bits
 	return valid(insn, f);
 }
 
+/* Code that has run directly, here or where the view does not show it (any more). */
+static bool may_be_patched(struct vm *vm, uint32_t a)
+{
+	struct walk w;
+
+	if ((a & PAGE_MASK) == vm->fetch.page || (view_entry(&vm->kview, a) & VE_X))
+		return true;
+	return mmu_probe(vm, GVA(a), &w) && w.pa.v < vm->ram.size && vm->frames[w.pa.v >> PAGE_SHIFT].code;
+}
+
 const struct insn *loop_fetch(struct vm *vm, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
@@ -101,7 +111,7 @@ const struct insn *loop_fetch(struct vm *vm, struct fault *f)
 	unsigned bits = c->seg[S_CS].attr & SEG_DB ? 32 : 16;
 	uint8_t bytes[16];
 
-	if (c->cpl == 0 && ((a & PAGE_MASK) == vm->fetch.page || (view_entry(&vm->kview, a) & VE_X)))
+	if (c->cpl == 0 && may_be_patched(vm, a))
 		return fetch_patched(vm, a, bits, f);
 	if (!read_code(vm, a, bytes, bits, f))
 		return NULL;
@@ -277,6 +287,8 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 			return;
 		}
 	}
+	/* The scan must not meet the jumps of a page that was shown before. */
+	tramp_drop_frame(vm, frame);
 	if (codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a))))
 		insncache_forget(&vm->insns, a & PAGE_MASK);
 	view_make_exec(&vm->kview, a, frame);
