@@ -8,7 +8,7 @@ static uint64_t gdt2[GDT_ENTRIES] __attribute__((aligned(8)));
 static uint64_t ldt[4] __attribute__((aligned(8)));
 uint32_t sel;
 
-#define STORE(insn) ({ uint32_t v = 0x55555555; asm volatile(insn " %0" : "=m"(v)); v; })
+#define STORE(insn) ({ uint32_t stored_ = 0x55555555; asm volatile(insn " %0" : "=m"(stored_)); stored_; })
 
 static void gdt_and_idt(void)
 {
