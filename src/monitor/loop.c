@@ -276,6 +276,7 @@ static uint32_t entry_of(struct vm *vm, uint32_t a)
 static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 {
 	uint32_t frame = w->pa.v >> PAGE_SHIFT, e = view_entry(&vm->kview, a);
+	int patched;
 
 	if (w->pa.v >= vm->ram.size || a < host_low_min()) {
 		step_one(vm);
@@ -289,7 +290,10 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 	}
 	/* The scan must not meet the jumps of a page that was shown before. */
 	tramp_drop_frame(vm, frame);
-	if (codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a))))
+	patched = codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a)));
+	if (patched < 0)
+		vm_end(vm, ST_HOST, "no memory to record the guest's code; raise the limit (ulimit -v)");
+	if (patched)
 		insncache_forget(&vm->insns, a & PAGE_MASK);
 	view_make_exec(&vm->kview, a, frame);
 }

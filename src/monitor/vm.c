@@ -59,7 +59,7 @@ static int create_memory(struct vm *vm, struct error *e)
 
 /* The kernel's own executable sections, whose bounds are known, are scanned as
  * a whole; other code when it first runs. */
-static void scan_kernel(struct vm *vm)
+static int scan_kernel(struct vm *vm, struct error *e)
 {
 	unsigned i;
 
@@ -67,9 +67,11 @@ static void scan_kernel(struct vm *vm)
 		const struct image_section *s = &vm->image.sections[i];
 		uint8_t *mem = gmem_ram(vm, GPA(s->paddr), s->size);
 
-		if (s->exec && s->bytes && mem)
-			codemap_scan_section(vm->code, mem, GPA(s->paddr), GVA(s->vaddr), s->size);
+		if (s->exec && s->bytes && mem &&
+		    codemap_scan_section(vm->code, mem, GPA(s->paddr), GVA(s->vaddr), s->size) < 0)
+			return fail(e, ST_HOST, "no memory to record the kernel's code; raise the limit (ulimit -v)");
 	}
+	return 0;
 }
 
 /* Linux since 2.6.22 can leave the top of its address space to us. */
@@ -99,8 +101,7 @@ static int load_kernel(struct vm *vm, struct error *e)
 	cpu_reset(vm);
 	if (image_load(&vm->image, &args, &vm->cpu, e))
 		return -1;
-	scan_kernel(vm);
-	return 0;
+	return scan_kernel(vm, e);
 }
 
 int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
