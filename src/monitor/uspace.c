@@ -15,6 +15,10 @@
  * taken by entry n of the GDT. */
 #define LDT_MAX 8192
 #define LDT_ELSEWHERE 4096
+/* Instructions to interpret in search of the next CPUID, about what a stop costs:
+ * the C library executes it by the dozen when a program starts, each some 200
+ * instructions after the last. */
+#define USER_AHEAD 224
 
 void pool_init(struct vm *vm)
 {
@@ -307,8 +311,8 @@ static void deliver(struct vm *vm, unsigned vector, uint32_t error)
 	trap_exception(vm, &f);
 }
 
-/* Carries out an instruction that user code may not do by itself. */
-static void user_emulate(struct vm *vm, const struct insn *insn)
+/* Carries out one instruction of user code; true if more may follow. */
+static bool user_step(struct vm *vm, const struct insn *insn)
 {
 	struct vcpu *c = &vm->cpu;
 	bool tf = c->eflags & FL_TF;
@@ -318,15 +322,36 @@ static void user_emulate(struct vm *vm, const struct insn *insn)
 	case INTERP_FAULT:
 		vm->stats.user_traps++;
 		trap_exception(vm, &f);
-		break;
+		return false;
 	case INTERP_UNKNOWN:
 		deliver(vm, VEC_GP, 0);
-		break;
+		return false;
 	default:
 		if (tf && c->cpl == 3) {
 			c->dr[6] |= 0x4000;
 			deliver(vm, VEC_DB, 0);
 		}
+		/* The interpreter knows no debug registers and no alignment checks. */
+		return c->cpl == 3 && !(c->eflags & (FL_TF | FL_VM | FL_AC)) && !(c->dr[7] & 0xff);
+	}
+}
+
+/* Carries out an instruction that user code may not do by itself, and what
+ * follows if another such instruction is near. */
+static void user_emulate(struct vm *vm, const struct insn *insn)
+{
+	unsigned left = USER_AHEAD;
+	struct fault f;
+
+	while (user_step(vm, insn) && --left && !vm->hc->kick && !vm->ending) {
+		insn = loop_fetch(vm, &f);
+		if (!insn)
+			break;
+		if (insn->kind == IK_CPUID)
+			left = USER_AHEAD;
+		else if (insn->kind != IK_NONE || !interp_can(insn))
+			break;
+		vm->stats.ahead_insns++;
 	}
 }
 
