@@ -178,7 +178,8 @@ static enum interp_result software_interrupt(struct vm *vm, const struct insn *i
 {
 	struct vcpu *c = &vm->cpu;
 
-	if (vm86(c) && !iopl_ok(c) && vector != VEC_BP)
+	/* In vm86 mode int n is IOPL-sensitive, int3 and into are not. */
+	if (insn->kind == IK_INT && vm86(c) && !iopl_ok(c))
 		return raise_fault(f, VEC_GP, 0);
 	c->eip += insn->len;
 	if (trap_software(vm, vector, f))
@@ -423,6 +424,8 @@ static enum interp_result do_store_sel(struct vm *vm, const struct insn *insn, s
 {
 	struct vcpu *c = &vm->cpu;
 
+	if (vm86(c))
+		return raise_fault(f, VEC_UD, 0);
 	if (!rm_write16(vm, insn, insn->kind == IK_SLDT ? c->ldtr.sel : c->tr.sel, f))
 		return INTERP_FAULT;
 	return done(c, insn);
@@ -473,6 +476,8 @@ static enum interp_result do_load_system(struct vm *vm, const struct insn *insn,
 	gva_t where;
 	unsigned type;
 
+	if (vm86(c))
+		return raise_fault(f, VEC_UD, 0);
 	if (c->cpl)
 		return raise_fault(f, VEC_GP, 0);
 	if (!rm_read(vm, insn, &sel, 2, f))
@@ -638,7 +643,7 @@ static enum interp_result do_mov_dr(struct vm *vm, const struct insn *insn, stru
 	if (n == 6)
 		c->dr[6] = (*gpr & 0xe00f) | 0xffff0ff0;
 	if (n == 7)
-		c->dr[7] = (*gpr & 0xffff2fff) | 0x400;
+		c->dr[7] = (*gpr & 0xffff27ff) | 0x400;
 	return done(c, insn);
 }
 

@@ -113,6 +113,7 @@ struct vm *machine_new(void)
 	pool_init(vm);
 	event_init(vm);
 	ck_assert_int_eq(platform_create(vm, &e), 0);
+	cpu_init(vm);
 	cpu_reset(vm);
 	platform_reset(vm);
 	vm->cpu.cr0 = CR0_PE | CR0_ET;

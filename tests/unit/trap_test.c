@@ -287,15 +287,15 @@ START_TEST(software_interrupts_need_the_right)
 END_TEST
 
 /* SDM 3, table 6-5. */
-static const struct { unsigned first; bool stack_is_absent; unsigned second; unsigned seen; } pairs[] = {
-	{ VEC_UD, false, VEC_NP, VEC_NP },	/* benign, then contributory: the second */
-	{ VEC_DE, false, VEC_NP, VEC_DF },
-	{ VEC_TS, false, VEC_NP, VEC_DF },
-	{ VEC_NP, false, VEC_NP, VEC_DF },
-	{ VEC_SS, false, VEC_NP, VEC_DF },
-	{ VEC_GP, false, VEC_NP, VEC_DF },
-	{ VEC_PF, false, VEC_NP, VEC_DF },
-	{ VEC_AC, false, VEC_NP, VEC_NP },
+static const struct { unsigned first, seen; } pairs[] = {
+	{ VEC_UD, VEC_NP },	/* benign, then contributory (#NP): the second */
+	{ VEC_DE, VEC_DF },
+	{ VEC_TS, VEC_DF },
+	{ VEC_NP, VEC_DF },
+	{ VEC_SS, VEC_DF },
+	{ VEC_GP, VEC_DF },
+	{ VEC_PF, VEC_DF },
+	{ VEC_AC, VEC_NP },
 };
 
 START_TEST(double_faults)

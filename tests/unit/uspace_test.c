@@ -136,7 +136,8 @@ START_TEST(tls_base)
 	const struct fake_call *call;
 	struct fault f;
 
-	machine_descriptor(vm, AT_GDT, SEL_FREE, 0x12345000, 0xfffff, SEG_P | SEG_S | SEG_DPL | 3 | SEG_DB | SEG_G);
+	machine_descriptor(vm, AT_GDT, SEL_FREE, 0x12345000, 0xfffff,
+			   SEG_P | SEG_S | SEG_DPL | 3 | SEG_DB | SEG_G);
 	ck_assert(segment_load(vm, S_GS, SEL_FREE | 3, &f));
 	machine_script(kick, NULL);
 	machine_script(kick, NULL);
@@ -369,7 +370,8 @@ END_TEST
 START_TEST(page_without_ram)
 {
 	map(DATA, 0xfee00000, LEAF);
-	machine_code(vm, CODE_PA, 0x8b, 0x08);		/* mov (%eax),%ecx */
+	machine_code(vm, CODE_PA, 0x8b, 0x08,		/* mov (%eax),%ecx */
+		     0x0f, 0x10, 0xc1);			/* movups %xmm1,%xmm0: not interpreted */
 	at_eax(DATA);
 	page_fault(DATA, PF_U);
 	ck_assert_uint_eq(c->gpr[R_ECX], 0xffffffff);
