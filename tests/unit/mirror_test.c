@@ -543,7 +543,7 @@ START_TEST(random_tables)
 	seed = 1 + _i;
 	for (i = 0; i < SPAN; i++)
 		random_entry(i);
-	for (i = 0; i < 4000; i++) {
+	for (i = 0; i < 1500; i++) {
 		random_step();
 		machine_forget();
 		check_view();
