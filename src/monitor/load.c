@@ -39,8 +39,9 @@ int file_read(const char *path, const char *what, void *buf, uint64_t size, stru
 	int err;
 
 	if (!f)
-		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; check its permissions", path,
-			    what, strerror(errno));
+		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; %s", path, what, strerror(errno),
+			    errno == EMFILE || errno == ENFILE ?
+			    "raise the limit of descriptors (ulimit -n)" : "check its permissions");
 	errno = 0;
 	got = fread(buf, 1, size, f);
 	err = errno;

@@ -530,7 +530,7 @@ static void service(struct vm *vm)
 static void halt(struct vm *vm)
 {
 	if (!(vm->cpu.eflags & FL_IF)) {
-		vm_end(vm, console_saw_panic(vm->plat.console) ? ST_PANIC : ST_OK, "%s", "");
+		vm_stopped(vm);
 		return;
 	}
 	host_wait_kick(vm->hc);

@@ -124,6 +124,9 @@ struct vm {
 void vm_end(struct vm *vm, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Ends the VM because the guest stopped by itself: for good, or in a panic. */
+void vm_stopped(struct vm *vm);
+
 /* vm.c: hardware reset, and the kernel loaded again. */
 void vm_reset(struct vm *vm);
 

@@ -28,6 +28,14 @@ void vm_end(struct vm *vm, int status, const char *fmt, ...)
 	vm->ending = 1;
 }
 
+void vm_stopped(struct vm *vm)
+{
+	if (console_saw_panic(vm->plat.console))
+		vm_end(vm, ST_PANIC, "the guest panicked");
+	else
+		vm_end(vm, ST_OK, "%s", "");
+}
+
 void vm_quit(struct vm *vm, int status, const char *reason)
 {
 	vm_end(vm, status, "%s", reason);
@@ -159,7 +167,7 @@ void vm_reset(struct vm *vm)
 
 	vm->reset_wanted = 0;
 	if (vm->cfg.reboot_exit) {
-		vm_end(vm, console_saw_panic(vm->plat.console) ? ST_PANIC : ST_OK, "%s", "");
+		vm_stopped(vm);
 		return;
 	}
 	TRACE(vm, TRACE_CPU, "reset");

@@ -273,6 +273,10 @@ static int open_failed(const char *path, bool writable, struct error *e)
 		return fail(e, ST_NOINPUT, "disk %s: no such file; check the path", path);
 	case EISDIR:
 		return fail(e, ST_IMAGE, "disk %s: is a directory; give a raw disk image", path);
+	case EMFILE:
+	case ENFILE:
+		return fail(e, ST_HOST, "disk %s: cannot be opened (%s); raise the limit of "
+			    "descriptors (ulimit -n)", path, strerror(errno));
 	case EACCES:
 	case EPERM:
 	case EROFS:

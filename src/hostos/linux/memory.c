@@ -92,7 +92,8 @@ int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, 
 	void *low = (void *)(uintptr_t)va;
 
 	if (fd < 0 || ftruncate(fd, size))
-		return fail(e, ST_HOST, "runtime window: %s; see `lilyvm host`", strerror(errno));
+		return fail(e, ST_HOST, "runtime window: %s; raise the limit of descriptors (ulimit -n)",
+			    strerror(errno));
 	*alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*alias == MAP_FAILED ||
 	    mmap(low, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||

@@ -236,7 +236,8 @@ int engine_create(struct engine **out, struct host_cpu *hc, const struct host_ra
 	eng->ram = ram;
 	eng->control_fd = memfd_create("lilyvm-control", MFD_CLOEXEC);
 	if (eng->control_fd < 0 || ftruncate(eng->control_fd, CHILD_CONTROL_SIZE))
-		return fail(e, ST_HOST, "user-mode engine: memfd_create: %s", strerror(errno));
+		return fail(e, ST_HOST, "user-mode engine: memfd_create: %s; "
+			    "raise the limit of descriptors (ulimit -n)", strerror(errno));
 	eng->control = mmap(NULL, CHILD_CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, eng->control_fd, 0);
 	if (eng->control == MAP_FAILED)
 		return fail(e, ST_HOST, "user-mode engine: mmap: %s", strerror(errno));
