@@ -14,7 +14,7 @@
 /* Neighbours mapped along with a page: in the kernel, whose memory is mostly
  * contiguous, and in a child, where each piece costs a host system call. */
 #define KERNEL_AROUND 64
-#define USER_AROUND 16
+#define USER_AROUND 32
 /* Of the mappings that the host allows, the part that is left to the process's
  * own needs and to operations under way: 1/32. */
 #define SPARE_SHARE 32

@@ -355,6 +355,14 @@ static void user_emulate(struct vm *vm, const struct insn *insn)
 	}
 }
 
+static void user_fault(struct vm *vm, const struct fault *f)
+{
+	TRACE(vm, TRACE_USER, "#PF at %08x error %x eip %08x", f->cr2, f->error, vm->cpu.eip);
+	vm->prefault = f->cr2;
+	vm->prefault_valid = true;
+	trap_exception(vm, f);
+}
+
 static void user_page_fault(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
@@ -374,10 +382,7 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 			how |= ACC_WRITE;
 	}
 	if (!mmu_translate(vm, GVA(ev->cr2), how, &w, &f)) {
-		TRACE(vm, TRACE_USER, "#PF at %08x error %x eip %08x", ev->cr2, f.error, c->eip);
-		vm->prefault = ev->cr2;
-		vm->prefault_valid = true;
-		trap_exception(vm, &f);
+		user_fault(vm, &f);
 		return;
 	}
 	vm->stats.user_fills++;
@@ -488,17 +493,41 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 	}
 }
 
-/* Maps the page that a page-fault handler has just made available. */
+/* Maps the page that a page-fault handler has just made available or writable. */
 static void prefault(struct vm *vm, struct child *ch)
 {
-	uint32_t va = vm->prefault;
+	uint32_t va = vm->prefault, e = view_entry(&ch->view, va);
 	struct walk w;
 
 	vm->prefault_valid = false;
-	if (view_entry(&ch->view, va) & VE_P)
+	if ((e & VE_W) || !mmu_probe(vm, GVA(va), &w) || !(w.flags & PTE_A))
 		return;
-	if (mmu_probe(vm, GVA(va), &w) && mmu_allowed(vm, &w, ACC_USER) && (w.flags & PTE_A))
+	if ((e & VE_P) && (!(w.flags & PTE_D) || !mmu_allowed(vm, &w, ACC_USER | ACC_WRITE)))
+		return;
+	if (mmu_allowed(vm, &w, ACC_USER))
 		view_fill(&ch->view, va, &w, ACC_USER);
+}
+
+/* Maps the page of eip, and in a child that was empty that of the stack, which
+ * are accessed at once; false if fetching faults, as it would in the child. */
+static bool enter_pages(struct vm *vm, struct child *ch, bool was_empty)
+{
+	const struct vcpu *c = &vm->cpu;
+	uint32_t eip = c->seg[S_CS].base + c->eip, esp = c->seg[S_SS].base + c->gpr[R_ESP];
+	struct fault f;
+	struct walk w;
+
+	if (!(view_entry(&ch->view, eip) & VE_P) && c->eip <= c->seg[S_CS].limit) {
+		if (!mmu_translate(vm, GVA(eip), ACC_USER, &w, &f)) {
+			vm->stats.user_pf++;
+			user_fault(vm, &f);
+			return false;
+		}
+		view_fill(&ch->view, eip, &w, ACC_USER);
+	}
+	if (was_empty && !(view_entry(&ch->view, esp) & VE_P) && mmu_translate(vm, GVA(esp), ACC_USER, &w, &f))
+		view_fill(&ch->view, esp, &w, ACC_USER);
+	return true;
 }
 
 static void debug_to_child(struct vm *vm, struct child *ch)
@@ -520,7 +549,7 @@ void user_run(struct vm *vm)
 	struct user_event ev;
 	struct fault f;
 	struct child *ch;
-	bool moved;
+	bool moved, empty;
 
 	/* Lazily switched FPU: the host would not trap its first use. */
 	if (c->cr0 & CR0_TS) {
@@ -532,8 +561,11 @@ void user_run(struct vm *vm)
 		vm_end(vm, ST_HOST, "no process for guest user code; raise the limit of processes (ulimit -u)");
 		return;
 	}
+	empty = !ch->view.pages;
 	if (vm->prefault_valid)
 		prefault(vm, ch);
+	if (!enter_pages(vm, ch, empty))
+		return;
 	registers_to_child(vm, ch, &r);
 	debug_to_child(vm, ch);
 	fpu_to_child(vm, ch);
