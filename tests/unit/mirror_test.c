@@ -206,12 +206,12 @@ START_TEST(child_fill)
 	map_run(0, 3, LEAF | PTE_U);
 	map(4, PA + 0x8000, LEAF | PTE_U);
 	map(5, PA + 0x9000, LEAF);
-	map(15, PA + 0xa000, (LEAF | PTE_U) & ~PTE_D);
-	map(16, PA + 0xb000, LEAF | PTE_U);
+	map(31, PA + 0xa000, (LEAF | PTE_U) & ~PTE_D);
+	map(32, PA + 0xb000, LEAF | PTE_U);
 	ck_assert(fill(&v, VA + 0x1000, ACC_USER));
 	ck_assert_str_eq(machine_calls(), "map 1 40000000+3000 at 500000 rwx\n"
 					  "map 1 40004000+1000 at 508000 rwx\n"
-					  "map 1 4000f000+1000 at 50a000 rx\n");
+					  "map 1 4001f000+1000 at 50a000 rx\n");
 	view_free(&v);
 	uspace_destroy(us);
 }
