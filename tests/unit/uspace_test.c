@@ -282,6 +282,9 @@ END_TEST
 
 static void page_fault(uint32_t a, uint32_t error)
 {
+	/* The pages that it is entered with are there. */
+	machine_script(kick, NULL);
+	user_run(vm);
 	machine_script(trap(VEC_PF, a, error), NULL);
 	machine_forget();
 	user_run(vm);
@@ -291,6 +294,28 @@ static void at_eax(uint32_t a)
 {
 	c->gpr[R_EAX] = a;
 }
+
+/* Code and stack need no fault to be mapped. */
+START_TEST(entered_with_pages)
+{
+	machine_script(kick, NULL);
+	user_run(vm);
+	ck_assert_str_eq(machine_calls(), "map 1 08048000+1000 at 500000 rwx\n"
+					  "map 1 081ff000+1000 at 5c0000 rwx\n");
+}
+END_TEST
+
+START_TEST(fetch_faults_before_running)
+{
+	map(CODE, 0, 0);
+	user_run(vm);
+	check_delivered(VEC_PF);
+	ck_assert_uint_eq(fake_host()->played, 0);
+	ck_assert_uint_eq(frame(0), PF_U);
+	ck_assert_uint_eq(frame(1), CODE);
+	ck_assert_uint_eq(c->cr2, CODE);
+}
+END_TEST
 
 START_TEST(mapped_and_retried)
 {
@@ -330,10 +355,15 @@ START_TEST(page_faults_of_the_guest)
 }
 END_TEST
 
+static void jump_to_data(struct user_regs *r)
+{
+	r->eip = DATA;
+}
+
 START_TEST(instruction_fetch)
 {
-	c->eip = DATA;
-	page_fault(DATA, PF_U);
+	machine_script(trap(VEC_PF, DATA, PF_U), jump_to_data);
+	user_run(vm);
 	check_delivered(VEC_PF);
 	ck_assert_uint_eq(frame(0), PF_U);
 	ck_assert_uint_eq(c->cr2, DATA);
@@ -668,6 +698,8 @@ static TCase *faults(void)
 	TCase *tc = tcase_create("page faults");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, entered_with_pages);
+	tcase_add_test(tc, fetch_faults_before_running);
 	tcase_add_test(tc, mapped_and_retried);
 	tcase_add_loop_test(tc, page_faults_of_the_guest, 0, COUNT(page_faults));
 	tcase_add_test(tc, instruction_fetch);
