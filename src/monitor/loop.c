@@ -17,7 +17,7 @@
 #define AHEAD_BUDGET 60
 /* A site whose successor is never near is tried again now and then. */
 #define AHEAD_RETRY 32
-/* Kernel accesses to one user page that are interpreted before it is mapped. */
+/* Accesses to one page that are interpreted before a short-lived mapping is made. */
 #define TOUCH_LIMIT 6
 /* A page that holds code and written data is not flipped for ever. */
 #define FLIP_LIMIT 64
@@ -310,8 +310,15 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 	view_make_exec(&vm->kview, a, frame);
 }
 
-/* A user page that kernel code touches now and then is not worth a mapping,
- * which the next CR3 load would take away. */
+/* A mapping that the next CR3 load takes away: of a user page, and (where the
+ * kernel's own are global) of a temporary alias. */
+static bool short_lived(const struct vm *vm, const struct walk *w)
+{
+	return vcpu_paging(&vm->cpu) &&
+	       ((w->flags & PTE_U) || ((vm->cpu.cr4 & CR4_PGE) && !(w->flags & PTE_G)));
+}
+
+/* A page that is touched now and then through such a mapping is not worth one. */
 static bool touched_rarely(struct vm *vm, uint32_t a)
 {
 	uint32_t vpn = a >> PAGE_SHIFT;
@@ -376,7 +383,7 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 			return;
 		view_make_writable(vm, w.pa.v >> PAGE_SHIFT);
 	}
-	if (fr && (w.flags & PTE_U) && vcpu_paging(&vm->cpu) && touched_rarely(vm, a) && interpret_access(vm))
+	if (fr && short_lived(vm, &w) && touched_rarely(vm, a) && interpret_access(vm))
 		return;
 	vm->stats.fills++;
 	if (!view_fill(&vm->kview, a, &w, how) && !interpret_access(vm))

@@ -231,6 +231,7 @@ static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uin
 
 	if (!host_map(v, first, base >> PAGE_SHIFT, (last - first) / PAGE_SIZE + 1, entry_rights(v, e)))
 		return false;
+	*(v->us ? &v->vm->stats.user_fill_pages : &v->vm->stats.fill_pages) += (last - first) / PAGE_SIZE + 1;
 	for (a = first;; a += PAGE_SIZE) {
 		entry_set(v, a, base + (a - first));
 		if (a == last)
