@@ -478,8 +478,13 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 		break;
 	case UE_SYSENTER:
 		vm->stats.user_sysenter++;
-		if (!cpu_sysenter(vm))
+		if (!cpu_sysenter(vm)) {
 			deliver(vm, VEC_GP, 0);
+		} else if (c->eflags & FL_TF) {
+			/* Unlike int n it keeps TF: the step ends in kernel mode. */
+			c->dr[6] |= 0x4000;
+			deliver(vm, VEC_DB, 0);
+		}
 		break;
 	case UE_SYSCALL64:
 		deliver(vm, VEC_UD, 0);
