@@ -9,8 +9,8 @@
 	X(br, "pushl $9; pushl $3; movl $2, %eax; .byte 0x62, 0x04, 0x24") \
 	X(br_inside, "pushl $9; pushl $3; movl $3, %eax; .byte 0x62, 0x04, 0x24; addl $8, %esp") \
 	X(ud, "ud2") X(ud_lock, "lock; nop") X(ud_c4, ".byte 0xc4, 0xc0") \
-	X(gp_hlt, "hlt") X(gp_cli, "cli") X(int3_long, "int $3") X(int_denied, "int $0x40") \
-	X(int_0, "int $0") X(int_13, "int $13") X(int_14, "int $14") \
+	X(gp_hlt, "hlt") X(gp_cli, "cli") X(int_denied, "int $0x40") \
+	X(int_4, "int $4") X(int3_two, ".byte 0xcd, 3") X(int_0, "int $0") X(int_13, "int $13") X(int_14, "int $14") \
 	X(gp_ds, "movl $0x10, %eax; movl %eax, %ds") X(gp_es, "movl $0x1000, %eax; movl %eax, %es") \
 	X(gp_ss, "movl $0x10, %eax; movl %eax, %ss") X(gp_ss_null, "xorl %eax, %eax; movl %eax, %ss") \
 	X(np_fs, "movl $0x3b, %eax; movl %eax, %fs") X(ss_absent, "movl $0x3b, %eax; movl %eax, %ss") \
