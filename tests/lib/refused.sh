@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs that LilyVM has to refuse: with one clear message and the right status.
+# Needs tap.sh and `work`.
+
+# refused NAME STATUS WORD COMMAND...: COMMAND ends with STATUS, prints nothing on
+# standard output and one line on standard error, "lilyvm: ... WORD ...".
+refused()
+{
+	name=$1 wanted=$2 word=$3
+	shift 3
+	timeout -s KILL 60 "$@" >"$work/out" 2>"$work/err" </dev/null
+	got=$?
+	if [ $got != "$wanted" ] || [ -s "$work/out" ] || [ "$(wc -l <"$work/err")" != 1 ] ||
+	   ! grep -q '^lilyvm: ' "$work/err" || ! grep -qF -e "$word" "$work/err"; then
+		not_ok "$name" "$work/err"
+		echo "# status $got, wanted $wanted and '$word'"
+	else
+		ok "$name"
+	fi
+}
