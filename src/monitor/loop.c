@@ -12,9 +12,9 @@
  * virtual CPU's alone. */
 #define REAL_FLAGS (FL_ARITH | FL_TF | FL_DF | FL_ID)
 
-/* Instructions to interpret in search of the next sensitive one: about what
+/* Instructions to interpret in search of the next sensitive one: less than what
  * one trap costs. */
-#define AHEAD_BUDGET 60
+#define AHEAD_BUDGET 24
 /* A site whose successor is never near is tried again now and then. */
 #define AHEAD_RETRY 32
 /* Accesses to one page that are interpreted before a short-lived mapping is made. */
