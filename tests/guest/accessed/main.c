@@ -18,8 +18,9 @@ static void show(const char *name)
 {
 	uint32_t e = *page_entry(dir, VA), d = dir[VA >> 22], next = *page_entry(dir, VA + PAGE);
 
-	printf("%s: page%s%s, neighbour%s%s, directory%s\n", name, e & PTE_A ? " A" : "", e & PTE_D ? " D" : "",
-	       next & PTE_A ? " A" : "", next & PTE_D ? " D" : "", d & PTE_A ? " A" : "");
+	printf("%s: page%s%s, neighbour%s%s, directory%s\n", name, e & PTE_A ? " A" : "",
+	       e & PTE_D ? " D" : "", next & PTE_A ? " A" : "", next & PTE_D ? " D" : "",
+	       d & PTE_A ? " A" : "");
 }
 
 /* All bits clear, and the TLB knows. */

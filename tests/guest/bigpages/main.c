@@ -59,9 +59,11 @@ int main(uint32_t magic, const void *info)
 	user("user, read-only", user_read);
 	user("user, read-only", user_write);
 	write_cr0(read_cr0() | CR0_WP);
-	TRY("movl %%eax, 0x40000000"); printf("kernel write with WP: vector %u error %x\n", caught.vector, caught.error);
+	TRY("movl %%eax, 0x40000000");
+	printf("kernel write with WP: vector %u error %x\n", caught.vector, caught.error);
 	write_cr0(read_cr0() & ~CR0_WP);
-	TRY("movl %%eax, 0x40000000"); printf("kernel write without WP: vector %u\n", caught.vector);
+	TRY("movl %%eax, 0x40000000");
+	printf("kernel write without WP: vector %u\n", caught.vector);
 	bits("written without WP");
 	set(BIG | PTE_P | PTE_W | PTE_U | PTE_PS);
 	user("user", user_read);

@@ -17,7 +17,8 @@ static void msw(void)
 	uint16_t mem = 0;
 
 	asm volatile("smsw %0" : "=m"(mem));
-	printf("smsw: register %s, memory %s\n", (smsw() & 0xffff) == (read_cr0() & 0xffff) ? "is cr0" : "differs",
+	printf("smsw: register %s, memory %s\n",
+	       (smsw() & 0xffff) == (read_cr0() & 0xffff) ? "is cr0" : "differs",
 	       mem == (uint16_t)read_cr0() ? "is cr0" : "differs");
 	asm volatile("lmsw %w0" : : "r"(0xffff));
 	printf("lmsw ffff: cr0 %x\n", read_cr0() & 0xf);
@@ -43,12 +44,21 @@ static void registers(void)
 	TRY(".byte 0x0f, 0x20, 0xc8"); try_print("cr1");
 	TRY(".byte 0x0f, 0x20, 0xe8"); try_print("cr5");
 	/* mod is ignored: always registers */
-	asm volatile("movl $0x4321, %%eax; movl %%eax, %%cr2; xorl %%ecx, %%ecx; .byte 0x0f, 0x20, 0x11" : : : "eax", "ecx");
+	asm volatile(
+		"movl $0x4321, %%eax; movl %%eax, %%cr2; xorl %%ecx, %%ecx; .byte 0x0f, 0x20, 0x11"
+		:
+		:
+		: "eax", "ecx");
 	asm volatile("movl %%cr2, %%eax; cmpl $0x4321, %%eax; je 1f; ud2; 1:" : : : "eax", "cc");
 	printf("mov with mod 0: no memory access\n");
 }
 
-#define DR(n, v) ({ uint32_t r; asm volatile("movl %1, %%dr" #n "; movl %%dr" #n ", %0" : "=r"(r) : "r"(v)); r; })
+#define DR(n, v) \
+	({ \
+		uint32_t r; \
+		asm volatile("movl %1, %%dr" #n "; movl %%dr" #n ", %0" : "=r"(r) : "r"(v)); \
+		r; \
+	})
 
 static void debug(void)
 {
@@ -63,12 +73,30 @@ static void debug(void)
 }
 
 #define PRIVILEGED(X) \
-	X(cr0, "movl %cr0, %eax") X(to_cr0, "movl %eax, %cr0") X(cr3, "movl %cr3, %eax") \
-	X(dr0, "movl %dr0, %eax") X(to_dr7, "movl %eax, %dr7") X(clts, "clts") X(lmsw, "lmsw %ax") \
-	X(lgdt, "lgdt (%esp)") X(lidt, "lidt (%esp)") X(lldt, "lldt %ax") X(ltr, "ltr %ax") \
-	X(invlpg, "invlpg (%esp)") X(wbinvd, "wbinvd") X(invd, "invd") X(hlt, "hlt") X(cli, "cli") \
-	X(sti, "sti") X(rdmsr, "rdmsr") X(wrmsr, "wrmsr") X(in, "inb %dx, %al") X(out, "outb %al, %dx") \
-	X(insb, "insb") X(outsb, "rep outsb") X(sysexit, "sysexit")
+	X(cr0, "movl %cr0, %eax") \
+	X(to_cr0, "movl %eax, %cr0") \
+	X(cr3, "movl %cr3, %eax") \
+	X(dr0, "movl %dr0, %eax") \
+	X(to_dr7, "movl %eax, %dr7") \
+	X(clts, "clts") \
+	X(lmsw, "lmsw %ax") \
+	X(lgdt, "lgdt (%esp)") \
+	X(lidt, "lidt (%esp)") \
+	X(lldt, "lldt %ax") \
+	X(ltr, "ltr %ax") \
+	X(invlpg, "invlpg (%esp)") \
+	X(wbinvd, "wbinvd") \
+	X(invd, "invd") \
+	X(hlt, "hlt") \
+	X(cli, "cli") \
+	X(sti, "sti") \
+	X(rdmsr, "rdmsr") \
+	X(wrmsr, "wrmsr") \
+	X(in, "inb %dx, %al") \
+	X(out, "outb %al, %dx") \
+	X(insb, "insb") \
+	X(outsb, "rep outsb") \
+	X(sysexit, "sysexit")
 #define CODE(name, code) USER_CODE(user_##name, code);
 PRIVILEGED(CODE)
 

@@ -34,6 +34,10 @@ static void feature(const char *name, unsigned bit, bool works)
 }
 
 #define WORKS(code) ({ TRY(code); caught.vector == NO_TRAP; })
+/* The bit can be set, and is cleared again. */
+#define CR4_TAKES(bit) \
+	WORKS("movl %%cr4, %%eax; orl $" bit ", %%eax; movl %%eax, %%cr4\n\t" \
+	      "andl $~" bit ", %%eax; movl %%eax, %%cr4")
 
 int main(uint32_t magic, const void *info)
 {
@@ -44,17 +48,17 @@ int main(uint32_t magic, const void *info)
 	       cpuid(1).d & 1 ? "has an FPU" : "has no FPU");
 	printf("user mode: leaf 0 %s, leaf 1 %s\n", same_in_user_mode(0) ? "same" : "differs",
 	       same_in_user_mode(1) ? "same" : "differs");
-	feature("DE", 2, WORKS("movl %%cr4, %%eax; orl $8, %%eax; movl %%eax, %%cr4; andl $~8, %%eax; movl %%eax, %%cr4"));
-	feature("PSE", 3, WORKS("movl %%cr4, %%eax; orl $0x10, %%eax; movl %%eax, %%cr4; andl $~0x10, %%eax; movl %%eax, %%cr4"));
+	feature("DE", 2, CR4_TAKES("8"));
+	feature("PSE", 3, CR4_TAKES("0x10"));
 	feature("TSC", 4, WORKS("rdtsc"));
 	feature("MSR", 5, WORKS("movl $0x10, %%ecx; rdmsr"));
-	feature("PAE", 6, WORKS("movl %%cr4, %%eax; orl $0x20, %%eax; movl %%eax, %%cr4; andl $~0x20, %%eax; movl %%eax, %%cr4"));
-	feature("MCE", 7, WORKS("movl %%cr4, %%eax; orl $0x40, %%eax; movl %%eax, %%cr4; andl $~0x40, %%eax; movl %%eax, %%cr4"));
+	feature("PAE", 6, CR4_TAKES("0x20"));
+	feature("MCE", 7, CR4_TAKES("0x40"));
 	feature("CX8", 8, WORKS("pushl $0; pushl $0; cmpxchg8b (%%esp); addl $8, %%esp"));
 	feature("APIC", 9, WORKS("movl $0x1b, %%ecx; rdmsr"));
 	feature("SEP", 11, WORKS("movl $0x174, %%ecx; rdmsr"));
 	feature("MTRR", 12, WORKS("movl $0xfe, %%ecx; rdmsr"));
-	feature("PGE", 13, WORKS("movl %%cr4, %%eax; orl $0x80, %%eax; movl %%eax, %%cr4; andl $~0x80, %%eax; movl %%eax, %%cr4"));
+	feature("PGE", 13, CR4_TAKES("0x80"));
 	feature("MCA", 14, WORKS("movl $0x179, %%ecx; rdmsr"));
 	feature("CMOV", 15, WORKS("cmovzl %%eax, %%eax"));
 	feature("PAT", 16, WORKS("movl $0x277, %%ecx; rdmsr"));

@@ -12,10 +12,13 @@ static unsigned filled, copied;
 
 USER_CODE(user_touch, "movl $0x40000000, %edi; movl $200, %ecx\n\t"
 	  "1: addl %ecx, (%edi); addl $4096, %edi; loop 1b; movl 0x40000000, %eax");
-USER_CODE(user_strings, "movl $0x40000800, %esi; movl $0x40100802, %edi; movl $20000, %ecx; movb $0x7e, 0x40000800\n\t"
-	  "rep movsb; movl %ecx, %eax; movl %edi, %ebx; movzbl 0x40100802, %edx");
-USER_CODE(user_changes_code, "movl $0x40000000, %edi; movl $0xc3e0ff00, %eax; movl $0x000001b8, (%edi)\n\t"
-	  "movb $0, 4(%edi); movb $0xc3, 5(%edi); call *%edi; movl %eax, %ebx; movb $9, 1(%edi); call *%edi");
+USER_CODE(user_strings, "movl $0x40000800, %esi; movl $0x40100802, %edi; movl $20000, %ecx; movb "
+			"$0x7e, 0x40000800\n\t"
+			"rep movsb; movl %ecx, %eax; movl %edi, %ebx; movzbl 0x40100802, %edx");
+USER_CODE(user_changes_code,
+	  "movl $0x40000000, %edi; movl $0xc3e0ff00, %eax; movl $0x000001b8, (%edi)\n\t"
+	  "movb $0, 4(%edi); movb $0xc3, 5(%edi); call *%edi; movl %eax, %ebx; movb $9, 1(%edi); "
+	  "call *%edi");
 
 /* Fills a hole, or copies a page that is shared read-only. */
 static void fault(struct trap_frame *f)
@@ -79,15 +82,24 @@ int main(uint32_t magic, const void *info)
 	user("code written by user mode", user_changes_code);
 	/* The kernel copies from and to user pages. */
 	all(0);
-	asm volatile("rep movsb" : "=S"(a), "=D"(b), "=c"(c) : "0"(VA + 0xf00), "1"(VA + 0x20f01), "2"(9000) : "memory");
+	asm volatile("rep movsb"
+		     : "=S"(a), "=D"(b), "=c"(c)
+		     : "0"(VA + 0xf00), "1"(VA + 0x20f01), "2"(9000)
+		     : "memory");
 	show("kernel, holes");
 	printf("  esi +%u edi +%u ecx %u\n", a - VA, b - VA, c);
 	all(PTE_P | PTE_U);
-	asm volatile("rep movsl" : "=S"(a), "=D"(b), "=c"(c) : "0"(VA), "1"(VA + 0x20ffe), "2"(3000) : "memory");
+	asm volatile("rep movsl"
+		     : "=S"(a), "=D"(b), "=c"(c)
+		     : "0"(VA), "1"(VA + 0x20ffe), "2"(3000)
+		     : "memory");
 	show("kernel, shared pages");
 	printf("  esi +%u edi +%u ecx %u first %u\n", a - VA, b - VA, c, peek(VA + 0x20ffe));
 	all(0);
-	asm volatile("rep insb" : "=D"(b), "=c"(c) : "0"(VA + 0xff0), "1"(100), "d"(0x3ff) : "memory");
+	asm volatile("rep insb"
+		     : "=D"(b), "=c"(c)
+		     : "0"(VA + 0xff0), "1"(100), "d"(0x3ff)
+		     : "memory");
 	show("kernel, insb");
 	printf("  edi +%u ecx %u\n", b - VA, c);
 	return 0;

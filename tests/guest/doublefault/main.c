@@ -14,7 +14,8 @@ static void show(const char *name)
 	if (caught.vector == 14)
 		printf("%s: vector 14 error %x cr2 %x\n", name, caught.error, caught.cr2);
 	else	/* without the EXT bit, which QEMU leaves out */
-		printf("%s: vector %u error %x eip+%u\n", name, caught.vector, caught.error & ~1u, caught.offset);
+		printf("%s: vector %u error %x eip+%u\n", name, caught.vector, caught.error & ~1u,
+		       caught.offset);
 }
 
 /* A gate of each kind that raises a second exception by itself. */

@@ -8,7 +8,8 @@ static unsigned kernel_steps;
 static uint32_t first_step;
 void sysenter_entry(void);
 
-asm(".text\n.globl sysenter_entry\nsysenter_entry: nop; nop; movl %esi, %edx; movl %ebp, %ecx; sysexit\n");
+asm(".text\n.globl sysenter_entry\nsysenter_entry: nop; nop; movl %esi, %edx; movl %ebp, %ecx; "
+    "sysexit\n");
 USER_CODE(user_sysenter, "movl $1f, %esi; movl %esp, %ebp; sysenter\n1: nop");
 USER_CODE(user_int, "nop; int $0x81; nop");
 

@@ -26,15 +26,24 @@ static void transfers(void)
 		     "2: lcall $0x30, $1b; subl %%esp, %%esi; movl %%esi, %1"
 		     : "=&r"(cs), "=r"(moved) : : "esi", "memory");
 	printf("lcall: cs %x esp moved by %u\n", cs, moved);
-	asm volatile("movl %%esp, %%esi; movl $1f, far_pointer; movl $0x30, far_pointer + 4; jmp 2f\n"
-		     "1: movl %%cs, %0; lretl $8\n"
-		     "2: pushl $1; pushl $2; lcall *far_pointer; subl %%esp, %%esi; movl %%esi, %1"
-		     : "=&r"(cs), "=r"(moved) : : "esi", "memory");
+	asm volatile(
+		"movl %%esp, %%esi; movl $1f, far_pointer; movl $0x30, far_pointer + 4; jmp 2f\n"
+		"1: movl %%cs, %0; lretl $8\n"
+		"2: pushl $1; pushl $2; lcall *far_pointer; subl %%esp, %%esi; movl %%esi, %1"
+		: "=&r"(cs), "=r"(moved)
+		:
+		: "esi", "memory");
 	printf("lcall memory, lret $8: cs %x esp moved by %u\n", cs, moved);
-	asm volatile("pushl $0x30; pushl $1f; lretl\n1: movl %%cs, %0; ljmp $0x08, $1f\n1:" : "=r"(cs) : : "memory");
+	asm volatile("pushl $0x30; pushl $1f; lretl\n1: movl %%cs, %0; ljmp $0x08, $1f\n1:"
+		     : "=r"(cs)
+		     :
+		     : "memory");
 	printf("lret: cs %x\n", cs);
 	/* What a call pushes: 32 bits of cs, its upper half without meaning. */
-	asm volatile("jmp 2f\n1: movl 4(%%esp), %0; lretl\n2: lcall $0x30, $1b" : "=r"(cs) : : "memory");
+	asm volatile("jmp 2f\n1: movl 4(%%esp), %0; lretl\n2: lcall $0x30, $1b"
+		     : "=r"(cs)
+		     :
+		     : "memory");
 	printf("pushed cs %x\n", cs & 0xffff);
 }
 
@@ -43,10 +52,14 @@ static void based(void)
 {
 	uint32_t cs, v;
 
-	asm volatile("pushl $0x50; pushl $1f - 0x100000; lretl\n"
-		     "1: movl %%cs, %0; call 2f\n2: popl %1; pushfl; popl %%edx; ljmp $0x08, $3f\n3:"
-		     : "=r"(cs), "=r"(v) : : "edx", "memory", "cc");
-	printf("based: cs %x return address %s\n", cs, v < 0x100000 ? "an offset" : "not an offset");
+	asm volatile(
+		"pushl $0x50; pushl $1f - 0x100000; lretl\n"
+		"1: movl %%cs, %0; call 2f\n2: popl %1; pushfl; popl %%edx; ljmp $0x08, $3f\n3:"
+		: "=r"(cs), "=r"(v)
+		:
+		: "edx", "memory", "cc");
+	printf("based: cs %x return address %s\n", cs,
+	       v < 0x100000 ? "an offset" : "not an offset");
 }
 
 static void refused(void)

@@ -19,20 +19,34 @@ USER_CODE(user_movups, "movups %xmm0, 0x40000124");
 USER_CODE(user_call, "movl $0x40000128, %esp; call 1f; 1:");
 USER_CODE(user_int80, "movl $0x40000128, %esp");
 
-static const struct { const char *name; const void *code; } accesses[] = {
-	{ "read", user_read }, { "write", user_write },
-	{ "exec", user_exec }, { "push", user_push }, { "movs from", user_movs }, { "movs to", user_movs_to },
-	{ "stos", user_stos }, { "fst", user_fst }, { "fld", user_fld },
-	{ "movups", user_movups }, { "call", user_call },
+static const struct { const char *name; const void *code;
+} accesses[] = {
+	{"read", user_read},
+	{"write", user_write},
+	{"exec", user_exec},
+	{"push", user_push},
+	{"movs from", user_movs},
+	{"movs to", user_movs_to},
+	{"stos", user_stos},
+	{"fst", user_fst},
+	{"fld", user_fld},
+	{"movups", user_movups},
+	{"call", user_call},
 	/* The user's stack pointer may point anywhere. */
-	{ "int $0x80 with such a stack", user_int80 },
+	{"int $0x80 with such a stack", user_int80},
 };
 
 /* pde and pte flags; a missing table is pde 0. */
-static const struct { const char *name; uint32_t pde, pte; } rights[] = {
-	{ "no table", 0, 7 }, { "absent", 7, 6 }, { "supervisor, read-only", 7, 1 }, { "supervisor", 7, 3 },
-	{ "user, read-only", 7, 5 }, { "user", 7, 7 }, { "read-only directory", 5, 7 },
-	{ "supervisor directory", 3, 7 },
+static const struct { const char *name; uint32_t pde, pte;
+} rights[] = {
+	{"no table", 0, 7},
+	{"absent", 7, 6},
+	{"supervisor, read-only", 7, 1},
+	{"supervisor", 7, 3},
+	{"user, read-only", 7, 5},
+	{"user", 7, 7},
+	{"read-only directory", 5, 7},
+	{"supervisor directory", 3, 7},
 };
 
 static void set_rights(unsigned n)
@@ -62,12 +76,15 @@ static void kernel_row(unsigned n, uint32_t wp)
 	TRY("movl 0x40000124, %%eax"); result("read", caught.vector, caught.error);
 	TRY("movl %%eax, 0x40000124"); result("write", caught.vector, caught.error);
 	TRY("pushl $0; popl 0x40000124"); result("pop", caught.vector, caught.error);
-	TRY("movl $0x40000124, %%edi; movl $2, %%ecx; rep stosl"); result("stos", caught.vector, caught.error);
+	TRY("movl $0x40000124, %%edi; movl $2, %%ecx; rep stosl");
+	result("stos", caught.vector, caught.error);
 	TRY("movl $0x40000124, %%esi; lodsl"); result("lods", caught.vector, caught.error);
 	TRY("sidt 0x40000124"); result("sidt", caught.vector, caught.error);
 	TRY("movw %%ds, 0x40000124"); result("mov ds", caught.vector, caught.error);
-	TRY("movl $0x40000124, %%edi; movl $0x3ff, %%edx; insb"); result("insb", caught.vector, caught.error);
-	TRY("movl $0x40000124, %%esi; movl $0x3ff, %%edx; outsb"); result("outsb", caught.vector, caught.error);
+	TRY("movl $0x40000124, %%edi; movl $0x3ff, %%edx; insb");
+	result("insb", caught.vector, caught.error);
+	TRY("movl $0x40000124, %%esi; movl $0x3ff, %%edx; outsb");
+	result("outsb", caught.vector, caught.error);
 	TRY("fnstcw 0x40000124"); result("fnstcw", caught.vector, caught.error);
 	printf("\n");
 }

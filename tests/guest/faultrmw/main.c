@@ -40,7 +40,8 @@ int main(uint32_t magic, const void *info)
 		page_map(dir, VA, page, rights[i].flags);
 		invlpg(VA);
 		printf("%s:", rights[i].name);
-		TRY("lock; addl $0, 0x40000124"); printf(" kernel %x, user", caught.vector == 14 ? caught.error : caught.vector);
+		TRY("lock; addl $0, 0x40000124");
+		printf(" kernel %x, user", caught.vector == 14 ? caught.error : caught.vector);
 		user("inc", user_inc);
 		user("cmpxchg", user_cmpxchg);
 		user("xchg", user_xchg);

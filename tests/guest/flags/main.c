@@ -56,7 +56,8 @@ static void user_row(const struct flag *fl, uint32_t iopl)
 	printf("user IOPL %u popf %s: frame %06x, popfw: frame %06x\n", iopl >> 12, fl->name,
 	       f.eflags & ~STATUS, g.eflags & ~STATUS);
 	/* LilyVM cannot hide the host's IF and IOPL from user mode. */
-	printf("  pushf %06x, %06x\n", f.eax & ~(STATUS | IF | 0x3000), g.eax & ~(STATUS | IF | 0x3000));
+	printf("  pushf %06x, %06x\n", f.eax & ~(STATUS | IF | 0x3000),
+	       g.eax & ~(STATUS | IF | 0x3000));
 }
 
 int main(uint32_t magic, const void *info)

@@ -2,9 +2,17 @@
 /* x87 and SSE registers over user mode, traps, saves and loads in the kernel. */
 #include "guest.h"
 
-struct fxsave { uint16_t fcw, fsw; uint8_t ftw, r; uint16_t fop; uint32_t fip, fcs, fdp, fds, mxcsr, mask;
-		uint8_t st[8][16], xmm[8][16], reserved[224]; };
-struct fsave { uint32_t fcw, fsw, ftw, fip, fcs, fdp, fds; uint8_t st[8][10]; } __attribute__((packed));
+struct fxsave {
+	uint16_t fcw, fsw;
+	uint8_t ftw, r;
+	uint16_t fop;
+	uint32_t fip, fcs, fdp, fds, mxcsr, mask;
+	uint8_t st[8][16], xmm[8][16], reserved[224];
+};
+struct fsave {
+	uint32_t fcw, fsw, ftw, fip, fcs, fdp, fds;
+	uint8_t st[8][10];
+} __attribute__((packed));
 
 struct fxsave fx __attribute__((aligned(16))), fx2 __attribute__((aligned(16)));
 struct fsave fs;
@@ -16,8 +24,9 @@ USER_CODE(user_add, "faddp; fistpl user_word; movups %xmm7, user_xmm");
 
 static void image(const char *name, const struct fxsave *p)
 {
-	printf("%s: fcw %x fsw %x ftw %x mxcsr %x st0 %02x%02x%02x xmm0 %x xmm7 %x\n", name, p->fcw, p->fsw,
-	       p->ftw, p->mxcsr, p->st[0][9], p->st[0][8], p->st[0][7], p->xmm[0][0], p->xmm[7][15]);
+	printf("%s: fcw %x fsw %x ftw %x mxcsr %x st0 %02x%02x%02x xmm0 %x xmm7 %x\n", name, p->fcw,
+	       p->fsw, p->ftw, p->mxcsr, p->st[0][9], p->st[0][8], p->st[0][7], p->xmm[0][0],
+	       p->xmm[7][15]);
 }
 
 static void fsave_image(const char *name)

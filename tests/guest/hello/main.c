@@ -22,8 +22,8 @@ static uint16_t read_ds(void)
 
 int main(uint32_t magic, const void *info)
 {
-	printf("hello, magic %s, info %s\n", magic == MULTIBOOT_BOOTLOADER_MAGIC ? "right" : "wrong",
-	       info ? "there" : "missing");
+	printf("hello, magic %s, info %s\n",
+	       magic == MULTIBOOT_BOOTLOADER_MAGIC ? "right" : "wrong", info ? "there" : "missing");
 	printf("cs %x ds %x IF %u paging %u\n", read_cs(), read_ds(), read_eflags() >> 9 & 1,
 	       read_cr0() >> 31);
 	return 7;

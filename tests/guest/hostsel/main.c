@@ -6,17 +6,24 @@
  */
 #include "guest.h"
 
-#define JUMP(sel) "ljmp $" #sel ", $1f\n1: .byte 0x48; movl %esp, %eax; .byte 0x48, 0xc7, 0xc0, 1, 0, 0, 0"
+#define JUMP(sel) \
+	"ljmp $" #sel ", $1f\n1: .byte 0x48; movl %esp, %eax; .byte 0x48, 0xc7, 0xc0, 1, 0, 0, 0"
 #define CASES(X) \
-	X(j23, JUMP(0x23)) X(j2b, JUMP(0x2b)) X(j33, JUMP(0x33)) X(j3b, JUMP(0x3b)) X(j7b, JUMP(0x7b)) \
-	X(c33, "lcall $0x33, $1f; 1:") X(r33, "pushl $0x33; pushl $1f; lretl; 1:") \
+	X(j23, JUMP(0x23)) \
+	X(j2b, JUMP(0x2b)) \
+	X(j33, JUMP(0x33)) \
+	X(j3b, JUMP(0x3b)) \
+	X(j7b, JUMP(0x7b)) \
+	X(c33, "lcall $0x33, $1f; 1:") \
+	X(r33, "pushl $0x33; pushl $1f; lretl; 1:") \
 	X(i33, "pushfl; pushl $0x33; pushl $1f; iretl; 1:") \
 	X(ds2b, "movl $0x2b, %eax; movl %eax, %ds; movl %ds:0x100000, %eax") \
 	X(es33, "movl $0x33, %eax; movl %eax, %es; movl %es:0x100000, %eax") \
 	X(fs7b, "movl $0x7b, %eax; movl %eax, %fs; movl %fs:0x100000, %eax") \
 	X(gs3b, "movl $0x3b, %eax; movl %eax, %gs; movl %gs:0x100000, %eax") \
 	X(ss2b, "movl $0x2b, %eax; movl %eax, %ss; pushl %eax") \
-	X(own, "movl %ds, %eax; movl %eax, %es; movl %eax, %fs; movl %fs:0x100000, %eax; subl %ds:0x100000, %eax")
+	X(own, "movl %ds, %eax; movl %eax, %es; movl %eax, %fs; movl %fs:0x100000, %eax; " \
+	       "subl %ds:0x100000, %eax")
 #define CODE(name, code) USER_CODE(user_##name, code);
 CASES(CODE)
 

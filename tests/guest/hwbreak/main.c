@@ -4,7 +4,9 @@
 
 uint32_t watched[4];
 
-USER_CODE(user_code, "nop; nop; movl $1, watched; nop; movl watched, %eax; nop; movb $2, watched + 6; nop; nop");
+USER_CODE(
+	user_code,
+	"nop; nop; movl $1, watched; nop; movl watched, %eax; nop; movb $2, watched + 6; nop; nop");
 
 static void set(uint32_t d0, uint32_t d1, uint32_t d7)
 {

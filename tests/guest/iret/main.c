@@ -10,7 +10,10 @@ static uint32_t same_level(uint32_t eflags)
 	uint32_t r;
 
 	asm volatile("pushl %1; pushl %%cs; pushl $1f; iretl\n"
-		     "1: pushfl; popl %0; pushl $2; popfl" : "=r"(r) : "r"(eflags) : "cc", "memory");
+		     "1: pushfl; popl %0; pushl $2; popfl"
+		     : "=r"(r)
+		     : "r"(eflags)
+		     : "cc", "memory");
 	return r & ~STATUS;
 }
 
@@ -20,8 +23,12 @@ static uint32_t same_level16(uint32_t eflags)
 
 	/* A 16-bit eip reaches only the first 64 KiB: a copy of a ret is there. */
 	memcpy((void *)0x8000, "\xc3", 1);
-	asm volatile("pushl $0x200002; popfl; pushl $1f; pushw %w1; pushw %%cs; pushw $0x8000; iretw\n"
-		     "1: pushfl; popl %0; pushl $2; popfl" : "=r"(r) : "r"(eflags) : "cc", "memory");
+	asm volatile(
+		"pushl $0x200002; popfl; pushl $1f; pushw %w1; pushw %%cs; pushw $0x8000; iretw\n"
+		"1: pushfl; popl %0; pushl $2; popfl"
+		: "=r"(r)
+		: "r"(eflags)
+		: "cc", "memory");
 	return r & ~STATUS;
 }
 
@@ -67,7 +74,8 @@ static void to_user(uint32_t eflags)
 
 	f.eflags = eflags | 2;
 	user_enter(&f);
-	printf("user eflags %06x: cs %x ss %x eflags %06x\n", eflags, f.cs, f.ss, f.eflags & ~STATUS);
+	printf("user eflags %06x: cs %x ss %x eflags %06x\n", eflags, f.cs, f.ss,
+	       f.eflags & ~STATUS);
 }
 
 /* Data segments of the kernel do not go along; null ones and user ones do. */

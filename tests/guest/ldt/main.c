@@ -30,8 +30,8 @@ static void run(const char *name, struct trap_frame f, const void *code)
 {
 	f.eip = (uint32_t)code;
 	user_enter(&f);
-	printf("%s: vector %u error %x eax %x ebx %x cs %x ds %x es %x fs %x gs %x ss %x\n", name, f.vector,
-	       f.error, f.eax, f.ebx, f.cs, f.ds, f.es, f.fs, f.gs, f.ss);
+	printf("%s: vector %u error %x eax %x ebx %x cs %x ds %x es %x fs %x gs %x ss %x\n", name,
+	       f.vector, f.error, f.eax, f.ebx, f.cs, f.ds, f.es, f.fs, f.gs, f.ss);
 }
 
 int main(uint32_t magic, const void *info)

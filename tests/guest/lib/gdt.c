@@ -5,7 +5,8 @@
 extern uint64_t gdt[GDT_ENTRIES];
 
 /* The bitmap lies in the segment of the TSS, behind it. */
-asm(".pushsection .bss; .balign 128; .globl tss, tss_iomap; tss: .skip 104; tss_iomap: .skip 161; .popsection");
+asm(".pushsection .bss; .balign 128; .globl tss, tss_iomap; tss: .skip 104; tss_iomap: .skip 161; "
+    ".popsection");
 _Static_assert(sizeof(struct tss) == 104 && TSS_PORTS / 8 == 160, "the sizes above");
 
 void gdt_set(uint16_t sel, uint32_t base, uint32_t limit, uint16_t attr)

@@ -28,8 +28,8 @@ static void raise_irq(void)
 
 static void show(const char *name, const struct trap_frame *f)
 {
-	printf("%s: taken %u at +%d cs %x eax %x; then vector %x eax %u\n", name, taken, eip, cs, eax, f->vector,
-	       f->eax);
+	printf("%s: taken %u at +%d cs %x eax %x; then vector %x eax %u\n", name, taken, eip, cs,
+	       eax, f->vector, f->eax);
 }
 
 int main(uint32_t magic, const void *info)

@@ -54,8 +54,8 @@ int main(uint32_t magic, const void *info)
 		f.fs = SPARE_SEL + 8 + 3;
 		f.gs = SPARE_SEL + 16 + 3;
 		user_enter(&f);
-		printf("user: vector %x %x %x fs %x gs %x, stored %x\n", f.vector, f.eax, f.ebx, f.fs, f.gs,
-		       (n ? below : data)[3]);
+		printf("user: vector %x %x %x fs %x gs %x, stored %x\n", f.vector, f.eax, f.ebx,
+		       f.fs, f.gs, (n ? below : data)[3]);
 	}
 	return 0;
 }

@@ -31,7 +31,8 @@ static void sizes(void)
 		     : "=a"(v) : "d"(PCI));
 	printf("outl, inl: %x\n", v);
 	/* Immediate ports: the mask register of the first 8259. */
-	asm volatile("movb $0xfb, %%al; outb %%al, $0x21; movl $-1, %%eax; inb $0x21, %%al" : "=a"(v));
+	asm volatile("movb $0xfb, %%al; outb %%al, $0x21; movl $-1, %%eax; inb $0x21, %%al"
+		     : "=a"(v));
 	printf("outb, inb with immediate port: %x\n", v);
 }
 
@@ -41,19 +42,31 @@ static void strings(void)
 
 	outb(SCRATCH, 0xa5);
 	memset(bytes, 0, sizeof(bytes));
-	asm volatile("rep insb" : "=D"(di), "=c"(cx) : "0"(bytes + 4), "1"(3), "d"(SCRATCH) : "memory");
+	asm volatile("rep insb"
+		     : "=D"(di), "=c"(cx)
+		     : "0"(bytes + 4), "1"(3), "d"(SCRATCH)
+		     : "memory");
 	show("rep insb");
 	printf("edi +%u ecx %u\n", di - (uint32_t)(bytes + 4), cx);
 	memset(bytes, 0, sizeof(bytes));
-	asm volatile("std; rep insb; cld" : "=D"(di), "=c"(cx) : "0"(bytes + 4), "1"(3), "d"(SCRATCH) : "memory");
+	asm volatile("std; rep insb; cld"
+		     : "=D"(di), "=c"(cx)
+		     : "0"(bytes + 4), "1"(3), "d"(SCRATCH)
+		     : "memory");
 	show("std, rep insb");
 	printf("edi %d ecx %u\n", di - (uint32_t)(bytes + 4), cx);
 	asm volatile("rep insb" : "=D"(di), "=c"(cx) : "0"(bytes), "1"(0), "d"(SCRATCH) : "memory");
 	printf("count 0: edi +%u\n", di - (uint32_t)bytes);
 	memcpy(bytes, "\x01\x02\x03\x04", 4);
-	asm volatile("rep outsb" : "=S"(si), "=c"(cx) : "0"(bytes), "1"(4), "d"(SCRATCH) : "memory");
+	asm volatile("rep outsb"
+		     : "=S"(si), "=c"(cx)
+		     : "0"(bytes), "1"(4), "d"(SCRATCH)
+		     : "memory");
 	printf("rep outsb: esi +%u ecx %u scratch %x\n", si - (uint32_t)bytes, cx, inb(SCRATCH));
-	asm volatile("std; rep outsb; cld" : "=S"(si), "=c"(cx) : "0"(bytes + 3), "1"(3), "d"(SCRATCH) : "memory");
+	asm volatile("std; rep outsb; cld"
+		     : "=S"(si), "=c"(cx)
+		     : "0"(bytes + 3), "1"(3), "d"(SCRATCH)
+		     : "memory");
 	printf("std, rep outsb: esi %d scratch %x\n", si - (uint32_t)(bytes + 3), inb(SCRATCH));
 	words[0] = 0x80000018;
 	words[1] = 0x8000001c;
@@ -74,9 +87,15 @@ static void single(void)
 	show("insb");
 	gdt_set(SPARE_SEL, 4, 0xfffff, 0xc093);
 	memcpy(bytes, "\x10\x20\x30\x40\x50\x60", 6);
-	asm volatile("movl %3, %%fs; fs outsb" : "=S"(si) : "0"(bytes), "d"(SCRATCH), "r"(SPARE_SEL) : "memory");
+	asm volatile("movl %3, %%fs; fs outsb"
+		     : "=S"(si)
+		     : "0"(bytes), "d"(SCRATCH), "r"(SPARE_SEL)
+		     : "memory");
 	printf("fs outsb: scratch %x esi +%u\n", inb(SCRATCH), si - (uint32_t)bytes);
-	asm volatile("movl %2, %%es; insb; movl %3, %%es" : "=D"(di) : "0"(bytes), "r"(SPARE_SEL), "r"(KERNEL_DS), "d"(SCRATCH) : "memory");
+	asm volatile("movl %2, %%es; insb; movl %3, %%es"
+		     : "=D"(di)
+		     : "0"(bytes), "r"(SPARE_SEL), "r"(KERNEL_DS), "d"(SCRATCH)
+		     : "memory");
 	show("insb, es based");
 }
 

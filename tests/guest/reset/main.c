@@ -39,7 +39,8 @@ int main(uint32_t magic, const void *info)
 	(void)magic, (void)info;
 	outb(0x70, MARK);
 	n = inb(0x71);
-	printf("start %u, cr0 %x cr4 %x IF %u\n", n, read_cr0() & 0x80010001, read_cr4(), read_eflags() >> 9 & 1);
+	printf("start %u, cr0 %x cr4 %x IF %u\n", n, read_cr0() & 0x80010001, read_cr4(),
+	       read_eflags() >> 9 & 1);
 	outb(0x70, MARK);
 	outb(0x71, (uint8_t)(n + 1));
 	if (n == sizeof(ways) / sizeof(*ways))

@@ -30,10 +30,14 @@ int main(uint32_t magic, const void *info)
 	pic_init();
 	while (cmos(0x0a) & 0x80)
 		;
-	printf("time: %s\n", bcd_in(cmos(0), 0, 59) && bcd_in(cmos(2), 0, 59) && bcd_in(cmos(4), 0, 23) &&
-	       bcd_in(cmos(7), 1, 31) && bcd_in(cmos(8), 1, 12) && bcd_in(cmos(9), 0, 99) ? "plausible" : "nonsense");
+	printf("time: %s\n", bcd_in(cmos(0), 0, 59) && bcd_in(cmos(2), 0, 59) &&
+					     bcd_in(cmos(4), 0, 23) && bcd_in(cmos(7), 1, 31) &&
+					     bcd_in(cmos(8), 1, 12) && bcd_in(cmos(9), 0, 99)
+				     ? "plausible"
+				     : "nonsense");
 	printf("valid: %x, century %x\n", cmos(0x0d), cmos(0x32));
-	printf("base memory %u KiB, extended %u KiB\n", cmos(0x15) | cmos(0x16) << 8, cmos(0x17) | cmos(0x18) << 8);
+	printf("base memory %u KiB, extended %u KiB\n", cmos(0x15) | cmos(0x16) << 8,
+	       cmos(0x17) | cmos(0x18) << 8);
 	printf("above 16 MiB: %u * 64 KiB\n", cmos(0x34) | cmos(0x35) << 8);
 	trap_set(IRQ_BASE + 8, irq);
 	cmos_write(0x0a, 0x26);			/* 1024 Hz */

@@ -2,14 +2,36 @@
 /* Loads of segment registers of every kind: null, limit, type, DPL, not present. */
 #include "guest.h"
 
-enum { NUL, BEYOND, DATA0, RDATA0, DATA3, CODE0, XCODE0, XCONF0, CODE3, ABSENT, ABSENT_CODE, LDT, KINDS };
+enum {
+	NUL,
+	BEYOND,
+	DATA0,
+	RDATA0,
+	DATA3,
+	CODE0,
+	XCODE0,
+	XCONF0,
+	CODE3,
+	ABSENT,
+	ABSENT_CODE,
+	LDT,
+	KINDS
+};
 
-static const struct { const char *name; uint16_t attr; } kinds[KINDS] = {
-	[NUL] = { "null", 0 }, [BEYOND] = { "beyond the table", 0 },
-	[DATA0] = { "data", 0xc093 }, [RDATA0] = { "read-only data", 0xc091 }, [DATA3] = { "DPL 3 data", 0xc0f3 },
-	[CODE0] = { "readable code", 0xc09b }, [XCODE0] = { "execute-only code", 0xc099 },
-	[XCONF0] = { "conforming code", 0xc09f }, [CODE3] = { "DPL 3 code", 0xc0fb },
-	[ABSENT] = { "absent data", 0xc013 }, [ABSENT_CODE] = { "absent code", 0xc01b }, [LDT] = { "LDT", 0x82 },
+static const struct { const char *name; uint16_t attr;
+} kinds[KINDS] = {
+	[NUL] = {"null", 0},
+	[BEYOND] = {"beyond the table", 0},
+	[DATA0] = {"data", 0xc093},
+	[RDATA0] = {"read-only data", 0xc091},
+	[DATA3] = {"DPL 3 data", 0xc0f3},
+	[CODE0] = {"readable code", 0xc09b},
+	[XCODE0] = {"execute-only code", 0xc099},
+	[XCONF0] = {"conforming code", 0xc09f},
+	[CODE3] = {"DPL 3 code", 0xc0fb},
+	[ABSENT] = {"absent data", 0xc013},
+	[ABSENT_CODE] = {"absent code", 0xc01b},
+	[LDT] = {"LDT", 0x82},
 };
 
 uint32_t sel;		/* what is loaded */
@@ -37,7 +59,8 @@ static void row(unsigned kind, unsigned rpl)
 	far_pointer[0] = 0x12345678;
 	far_pointer[1] = sel;
 	printf("%s, RPL %u:", kinds[kind].name, rpl);
-	TRY("movl sel, %%eax; movl %%eax, %%es; movl %%es, %%ecx; cmpw %%cx, %%ax; je 1f; ud2; 1:"); show("mov es");
+	TRY("movl sel, %%eax; movl %%eax, %%es; movl %%es, %%ecx; cmpw %%cx, %%ax; je 1f; ud2; 1:");
+	show("mov es");
 	TRY("movw sel, %%gs"); show("gs");
 	TRY("pushl sel; popl %%fs"); show("pop fs");
 	TRY("pushw sel; popw %%es"); show("popw es");
@@ -45,8 +68,10 @@ static void row(unsigned kind, unsigned rpl)
 	TRY("lgsl far_pointer, %%eax"); show("lgs");
 	TRY("lesl far_pointer, %%eax"); show("les");
 	TRY("ldsl far_pointer, %%eax; pushl $0x10; popl %%ds"); show("lds");
-	TRY("movl sel, %%eax; movl %%eax, %%ss; movl $0x10, %%eax; movl %%eax, %%ss"); show("mov ss");
-	TRY("movl sel, %%eax; pushl %%eax; popl %%ss; movl $0x10, %%eax; movl %%eax, %%ss"); show("pop ss");
+	TRY("movl sel, %%eax; movl %%eax, %%ss; movl $0x10, %%eax; movl %%eax, %%ss");
+	show("mov ss");
+	TRY("movl sel, %%eax; pushl %%eax; popl %%ss; movl $0x10, %%eax; movl %%eax, %%ss");
+	show("pop ss");
 	printf("\n");
 }
 
@@ -77,7 +102,10 @@ static void pointers(void)
 	printf("lfsl %x lfsw %x\n", a, b);
 	TRY("lssl far_pointer + 8, %%eax"); try_print("lss null");
 	far_pointer[1] = KERNEL_DS;
-	asm volatile("movl %%esp, far_pointer; lssl far_pointer, %%esp; movl %%ss, %0" : "=r"(a) : : "memory");
+	asm volatile("movl %%esp, far_pointer; lssl far_pointer, %%esp; movl %%ss, %0"
+		     : "=r"(a)
+		     :
+		     : "memory");
 	printf("lss: ss %x\n", a);
 }
 

@@ -28,7 +28,8 @@ static uint32_t run(void *at, const void *code, size_t n)
 
 /* Copied by the kernel from its own text, where it may have been changed. */
 extern const char text_copy[], text_copy_end[];
-asm(".text\n.globl text_copy, text_copy_end\ntext_copy: pushfl; popl %eax; movl %cs, %edx; pushl %cs; "
+asm(".text\n.globl text_copy, text_copy_end\ntext_copy: pushfl; popl %eax; movl %cs, %edx; pushl "
+    "%cs; "
     "popl %ecx; smsw %ebx; sldt %cx; shll $16, %edx; orl %edx, %eax; ret\ntext_copy_end:\n");
 
 static uint32_t call_saving(void *at)
@@ -67,7 +68,8 @@ static void copied(void)
 		((volatile uint8_t *)pages[2])[i + 1000] = copy[i];
 	printf("copied twice: %x\n", call_saving(pages[2] + 1000));
 	memcpy(pages[3], pages[2], PAGE);
-	printf("whole page copied: %x %x\n", call_saving(pages[3] + 7), call_saving(pages[3] + 1000));
+	printf("whole page copied: %x %x\n", call_saving(pages[3] + 7),
+	       call_saving(pages[3] + 1000));
 }
 
 /* The same place, other code each time. */
@@ -112,9 +114,14 @@ static void crossing(void)
 	/* Only the second page changes: the instruction is another one. */
 	memcpy(end - 1, get_msw, sizeof(get_msw));
 	(void)((code_fn *)(end - 1))();
-	memcpy(end - 1, (const uint8_t[]){ 0x0f, 0xa2, 0xb8, 5, 0, 0, 0, 0xc3 }, 8);	/* cpuid; mov $5, %eax; ret */
+	memcpy(end - 1, (const uint8_t[]){0x0f, 0xa2, 0xb8, 5, 0, 0, 0, 0xc3},
+	       8); /* cpuid; mov $5, %eax; ret */
 	printf("second half changed: %x\n", call_saving(end - 1) >> 16);
-	printf("returned: %u\n", ({ uint32_t r; asm volatile("call *%1" : "=a"(r) : "r"(end - 1) : "ebx", "ecx", "edx"); r; }));
+	printf("returned: %u\n", ({
+		       uint32_t r;
+		       asm volatile("call *%1" : "=a"(r) : "r"(end - 1) : "ebx", "ecx", "edx");
+		       r;
+	       }));
 }
 
 /* The instruction behind the store is the one that was stored. */
@@ -125,7 +132,10 @@ static void next_instruction(void)
 	asm volatile("movb $0x40, 1f; jmp 1f; 1: nop; nop" : "=a"(r) : "0"(7) : "memory", "cc");
 	printf("stored and run: %u\n", r);
 	/* push %ebx becomes pushf, whose IF is the guest's. */
-	asm volatile("movb $0x9c, 1f; jmp 1f; 1: pushl %%ebx; popl %0" : "=r"(r) : : "memory", "cc");
+	asm volatile("movb $0x9c, 1f; jmp 1f; 1: pushl %%ebx; popl %0"
+		     : "=r"(r)
+		     :
+		     : "memory", "cc");
 	printf("a stored pushf: %x\n", r & IF);
 }
 

@@ -10,10 +10,12 @@
 #define FLAGS (PTE_P | PTE_W | PTE_U)
 
 /* Position-independent: run at CODE. */
-USER_CODE(program, "incl 0x40001000; movl 0x40001000, %eax; addl %eax, 0x50000000; pushl %ebx; popl %edx");
+USER_CODE(program,
+	  "incl 0x40001000; movl 0x40001000, %eax; addl %eax, 0x50000000; pushl %ebx; popl %edx");
 USER_CODE(program_end, "nop");
 USER_CODE(fpu_load, "fninit; movups 0x40001010, %xmm3; fildl 0x40001000");
-USER_CODE(fpu_store, "movups %xmm3, 0x40001020; fistpl 0x40001030; movl 0x40001030, %eax; movl 0x40001020, %ebx");
+USER_CODE(fpu_store, "movups %xmm3, 0x40001020; fistpl 0x40001030; movl 0x40001030, %eax; movl "
+		     "0x40001020, %ebx");
 
 static uint32_t *dirs[2];
 static uint32_t *datas[2];

@@ -32,12 +32,15 @@ static void show(const char *name)
 }
 
 /* Offsets count from the popf that sets TF. */
-#define STEP(name, code) do {								\
-	asm volatile("movl $8f, %0; pushfl; orl $0x100, (%%esp)\n"			\
-		     "8: popfl\n\t" code "\n\tpushfl; andl $~0x100, (%%esp); popfl; nop"	\
-		     : "=m"(base) : : "eax", "ecx", "edx", "ebx", "esi", "edi", "memory", "cc");	\
-	show(name);									\
-} while (0)
+#define STEP(name, code) \
+	do { \
+		asm volatile("movl $8f, %0; pushfl; orl $0x100, (%%esp)\n" \
+			     "8: popfl\n\t" code "\n\tpushfl; andl $~0x100, (%%esp); popfl; nop" \
+			     : "=m"(base) \
+			     : \
+			     : "eax", "ecx", "edx", "ebx", "esi", "edi", "memory", "cc"); \
+		show(name); \
+	} while (0)
 
 USER_CODE(user_plain, "nop; movl $2, %ecx; 1: loop 1b; pushfl; popl %eax; cpuid; nop");
 USER_CODE(user_segment, "movl %ds, %eax; movl %eax, %es; nop");
@@ -78,8 +81,11 @@ int main(uint32_t magic, const void *info)
 	STEP("iret", "pushfl; pushl %%cs; pushl $1f; iretl; nop; 1: nop");
 	STEP("far jump", "ljmp $8, $1f; nop; 1: nop");
 	STEP("int", "int $0x42; nop; nop");
-	asm volatile("pushfl; orl $0x100, (%%esp); popfl; int $0x42; pushfl; andl $~0x100, (%%esp); popfl"
-		     : "=c"(cleared) : : "memory", "cc");
+	asm volatile("pushfl; orl $0x100, (%%esp); popfl; int $0x42; pushfl; andl $~0x100, "
+		     "(%%esp); popfl"
+		     : "=c"(cleared)
+		     :
+		     : "memory", "cc");
 	printf("int under TF: frame %x, handler %x\n", pushed, cleared);
 	steps = 0;
 	STEP("loop", "movl $3, %%ecx; 1: loop 1b");

@@ -23,7 +23,8 @@ asm(".text\n"
 
 /* The kernel cannot know the user's eip and esp but from the user: here in esi
  * and ebp, which by the Linux convention is esp. */
-USER_CODE(user_sysenter, "movl $0x11, %eax; movl $0x22, %ecx; movl $0x33, %edx; movl $0x44, %ebx\n\t"
+USER_CODE(user_sysenter,
+	  "movl $0x11, %eax; movl $0x22, %ecx; movl $0x33, %edx; movl $0x44, %ebx\n\t"
 	  "movl $1f, %esi; movl $0x66, %edi; movl %esp, %ebp; stc; sysenter\n"
 	  "1: nop");
 
@@ -47,8 +48,9 @@ int main(uint32_t magic, const void *info)
 		f = user_start(user_sysenter);
 		f.eflags |= n ? 0x200 : 0;	/* IF is cleared on the way in */
 		user_enter(&f);
-		printf("kernel: eax %x ecx %x edx %x ebx %x edi %x cs %x ss %x flags %x esp %s\n", seen.eax,
-		       seen.ecx, seen.edx, seen.ebx, seen.edi, seen.cs, seen.ss, seen.eflags & 0x23201,
+		printf("kernel: eax %x ecx %x edx %x ebx %x edi %x cs %x ss %x flags %x esp %s\n",
+		       seen.eax, seen.ecx, seen.edx, seen.ebx, seen.edi, seen.cs, seen.ss,
+		       seen.eflags & 0x23201,
 		       seen.esp == (uint32_t)stack + sizeof(stack) ? "right" : "wrong");
 		printf("user: vector %x eax %x cs %x ss %x esp %s\n", f.vector, f.eax, f.cs, f.ss,
 		       f.esp == f.ebp ? "right" : "wrong");

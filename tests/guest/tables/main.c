@@ -8,14 +8,20 @@ static uint64_t gdt2[GDT_ENTRIES] __attribute__((aligned(8)));
 static uint64_t ldt[4] __attribute__((aligned(8)));
 uint32_t sel;
 
-#define STORE(insn) ({ uint32_t stored_ = 0x55555555; asm volatile(insn " %0" : "=m"(stored_)); stored_; })
+#define STORE(insn) \
+	({ \
+		uint32_t stored_ = 0x55555555; \
+		asm volatile(insn " %0" : "=m"(stored_)); \
+		stored_; \
+	})
 
 static void gdt_and_idt(void)
 {
 	struct table g, i, t;
 
 	asm volatile("sgdt %0; sidt %1" : "=m"(g), "=m"(i));
-	printf("gdt %s limit %x, idt limit %x\n", g.base == (uint32_t)gdt ? "right" : "wrong", g.limit, i.limit);
+	printf("gdt %s limit %x, idt limit %x\n", g.base == (uint32_t)gdt ? "right" : "wrong",
+	       g.limit, i.limit);
 	gdt_set(SPARE_SEL, 0, 0xfffff, 0xc093);
 	memcpy(gdt2, gdt, sizeof(gdt));
 	t = (struct table){ sizeof(gdt2) - 1, (uint32_t)gdt2 };
@@ -51,7 +57,10 @@ static void local(void)
 	sel = SPARE_SEL; TRY("lldt sel"); try_print("lldt");
 	printf("sldt %x upper half %x\n", STORE("sldt") & 0xffff, STORE("sldt") >> 16);
 	poke(0x5678, 0xabcd1234);
-	asm volatile("movl $0xc, %%eax; movl %%eax, %%fs; movl %%fs:0x4678, %0" : "=r"(v) : : "eax");
+	asm volatile("movl $0xc, %%eax; movl %%eax, %%fs; movl %%fs:0x4678, %0"
+		     : "=r"(v)
+		     :
+		     : "eax");
 	printf("through the LDT: %x\n", v);
 	sel = 0x24; TRY("movl sel, %%eax; movl %%eax, %%es"); try_print("beyond the LDT");
 	asm volatile("lldt %w0" : : "r"(0));
@@ -62,7 +71,8 @@ static void task(void)
 {
 	printf("str %x\n", STORE("str") & 0xffff);
 	tss_init(NULL);
-	printf("str %x, busy %x\n", STORE("str") & 0xffff, (uint32_t)(gdt[TSS_SEL / 8] >> 40 & 0xff));
+	printf("str %x, busy %x\n", STORE("str") & 0xffff,
+	       (uint32_t)(gdt[TSS_SEL / 8] >> 40 & 0xff));
 	sel = TSS_SEL; TRY("ltr sel"); try_print("ltr of a busy TSS");
 	sel = KERNEL_DS; TRY("ltr sel"); try_print("ltr of data");
 	gdt_set(SPARE_SEL, 0, 103, 0x09);

@@ -61,7 +61,8 @@ static void remapping(void)
 	for (unsigned n = 0; n < 4; n++)
 		page_map(dir, VA + n * PAGE, pages[3 - n], FLAGS);
 	write_cr3((uint32_t)dir);
-	printf("after CR3: %x %x %x %x\n", peek(VA), peek(VA + PAGE), peek(VA + 2 * PAGE), peek(VA + 3 * PAGE));
+	printf("after CR3: %x %x %x %x\n", peek(VA), peek(VA + PAGE), peek(VA + 2 * PAGE),
+	       peek(VA + 3 * PAGE));
 	user("user after CR3", user_read);
 }
 

@@ -5,24 +5,43 @@
 #define EXCEPTIONS(X) \
 	X(de, "xorl %eax, %eax; divl %eax") \
 	X(de_idiv, "movl $0x80000000, %eax; cltd; movl $-1, %ecx; idivl %ecx") \
-	X(bp, "int3") X(of, "movb $0x7f, %al; incb %al; into") X(no_of, "xorl %eax, %eax; into") \
+	X(bp, "int3") \
+	X(of, "movb $0x7f, %al; incb %al; into") \
+	X(no_of, "xorl %eax, %eax; into") \
 	X(br, "pushl $9; pushl $3; movl $2, %eax; .byte 0x62, 0x04, 0x24") \
 	X(br_inside, "pushl $9; pushl $3; movl $3, %eax; .byte 0x62, 0x04, 0x24; addl $8, %esp") \
-	X(ud, "ud2") X(ud_lock, "lock; nop") X(ud_c4, ".byte 0xc4, 0xc0") \
-	X(gp_hlt, "hlt") X(gp_cli, "cli") X(int_denied, "int $0x40") \
-	X(int_4, "int $4") X(int3_two, ".byte 0xcd, 3") X(int_0, "int $0") X(int_13, "int $13") X(int_14, "int $14") \
-	X(gp_ds, "movl $0x10, %eax; movl %eax, %ds") X(gp_es, "movl $0x1000, %eax; movl %eax, %es") \
-	X(gp_ss, "movl $0x10, %eax; movl %eax, %ss") X(gp_ss_null, "xorl %eax, %eax; movl %eax, %ss") \
-	X(np_fs, "movl $0x3b, %eax; movl %eax, %fs") X(ss_absent, "movl $0x3b, %eax; movl %eax, %ss") \
-	X(pop_bad, "pushl $0x1000; popl %gs") X(lds_bad, "pushl $0x10; pushl $0; ldsl (%esp), %eax") \
+	X(ud, "ud2") \
+	X(ud_lock, "lock; nop") \
+	X(ud_c4, ".byte 0xc4, 0xc0") \
+	X(gp_hlt, "hlt") \
+	X(gp_cli, "cli") \
+	X(int_denied, "int $0x40") \
+	X(int_4, "int $4") \
+	X(int3_two, ".byte 0xcd, 3") \
+	X(int_0, "int $0") \
+	X(int_13, "int $13") \
+	X(int_14, "int $14") \
+	X(gp_ds, "movl $0x10, %eax; movl %eax, %ds") \
+	X(gp_es, "movl $0x1000, %eax; movl %eax, %es") \
+	X(gp_ss, "movl $0x10, %eax; movl %eax, %ss") \
+	X(gp_ss_null, "xorl %eax, %eax; movl %eax, %ss") \
+	X(np_fs, "movl $0x3b, %eax; movl %eax, %fs") \
+	X(ss_absent, "movl $0x3b, %eax; movl %eax, %ss") \
+	X(pop_bad, "pushl $0x1000; popl %gs") \
+	X(lds_bad, "pushl $0x10; pushl $0; ldsl (%esp), %eax") \
 	X(ds_null_ok, "xorl %eax, %eax; movl %eax, %ds; movl $0x23, %eax; movl %eax, %ds") \
-	X(pf_null, "movl 0x70000000, %eax") X(pf_write, "movl %eax, 0x70000000") \
+	X(pf_null, "movl 0x70000000, %eax") \
+	X(pf_write, "movl %eax, 0x70000000") \
 	X(pf_jump, "movl $0x70000000, %eax; jmp *%eax") \
 	X(iret_bad, "pushl $2; pushl $0x8; pushl $0; iretl") \
 	X(iret_same, "pushl $2; pushl %cs; pushl $1f; iretl; 1: nop") \
-	X(lret_bad, "pushl $0x8; pushl $0; lretl") X(lret_same, "pushl %cs; pushl $1f; lretl; 1: nop") \
-	X(ljmp_kernel, "ljmp $0x8, $0") X(ljmp_null, "ljmp $0, $0") X(ljmp_same, "ljmp $0x1b, $1f; 1: nop") \
-	X(lcall_kernel, "lcall $0x8, $0") X(mf, "fninit; fldz; fld1; pushl $0x340; fldcw (%esp); fdivp; fwait; addl $4, %esp")
+	X(lret_bad, "pushl $0x8; pushl $0; lretl") \
+	X(lret_same, "pushl %cs; pushl $1f; lretl; 1: nop") \
+	X(ljmp_kernel, "ljmp $0x8, $0") \
+	X(ljmp_null, "ljmp $0, $0") \
+	X(ljmp_same, "ljmp $0x1b, $1f; 1: nop") \
+	X(lcall_kernel, "lcall $0x8, $0") \
+	X(mf, "fninit; fldz; fld1; pushl $0x340; fldcw (%esp); fdivp; fwait; addl $4, %esp")
 #define CODE(name, code) USER_CODE(user_##name, code);
 EXCEPTIONS(CODE)
 

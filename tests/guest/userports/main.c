@@ -11,8 +11,10 @@ USER_CODE(user_inw, "movl $0x3fe, %edx; inw %dx, %ax");
 USER_CODE(user_inl, "movl $0x4fd, %edx; inl %dx, %eax");
 USER_CODE(user_beyond, "movl $0x600, %edx; inb %dx, %al");
 USER_CODE(user_imm, "inb $0x21, %al");
-USER_CODE(user_ins, "movl $0x3ff, %edx; subl $16, %esp; movl %esp, %edi; movl $4, %ecx; rep insb; movl (%esp), %eax");
-USER_CODE(user_outs, "movl $0x3ff, %edx; pushl $0x04030201; movl %esp, %esi; movl $3, %ecx; rep outsb; movl %esi, %eax; subl %esp, %eax");
+USER_CODE(user_ins, "movl $0x3ff, %edx; subl $16, %esp; movl %esp, %edi; movl $4, %ecx; rep insb; "
+		    "movl (%esp), %eax");
+USER_CODE(user_outs, "movl $0x3ff, %edx; pushl $0x04030201; movl %esp, %esi; movl $3, %ecx; rep "
+		     "outsb; movl %esi, %eax; subl %esp, %eax");
 USER_CODE(user_cli_sti, "cli; sti; cli");
 
 static void run(const char *name, const void *code, uint32_t iopl)

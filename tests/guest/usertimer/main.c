@@ -6,7 +6,8 @@
 
 USER_CODE(user_loop, "1: incl %eax; jmp 1b");
 USER_CODE(user_calls, "movl $5, %ebx; 1: int $0x81; jmp 1b");
-USER_CODE(user_fpu, "fninit; fldz; fld1; 1: fadd %st, %st(1); fxch; fxch; cmpl $0, %edi; je 1b; fstp %st; fistpl (%esp); popl %eax");
+USER_CODE(user_fpu, "fninit; fldz; fld1; 1: fadd %st, %st(1); fxch; fxch; cmpl $0, %edi; je 1b; "
+		    "fstp %st; fistpl (%esp); popl %eax");
 
 static unsigned ticks, calls, bad;
 

@@ -32,9 +32,11 @@ static void run(const char *name, const char *code, size_t n, uint32_t eflags)
 	memset((void *)CODE, 0xf4, 64);
 	memcpy((void *)CODE, code, n);
 	vm86_enter(eflags | VM | 2);
-	printf("%s: vector %u error %x %x:%x ss:sp %x:%x es %x ds %x fs %x gs %x flags %x ax %x bx %x\n", name,
-	       seen.f.vector, seen.f.error, seen.f.cs, seen.f.eip, seen.f.ss, seen.f.esp, seen.es, seen.ds,
-	       seen.fs, seen.gs, seen.f.eflags & ~0x108d5u, seen.f.eax, seen.f.ebx & 0xffff);
+	printf("%s: vector %u error %x %x:%x ss:sp %x:%x es %x ds %x fs %x gs %x flags %x ax %x bx "
+	       "%x\n",
+	       name, seen.f.vector, seen.f.error, seen.f.cs, seen.f.eip, seen.f.ss, seen.f.esp,
+	       seen.es, seen.ds, seen.fs, seen.gs, seen.f.eflags & ~0x108d5u, seen.f.eax,
+	       seen.f.ebx & 0xffff);
 }
 #define RUN(name, code, eflags) run(name, code, sizeof(code) - 1, eflags)
 
