@@ -247,13 +247,15 @@ static void registers_to_child(struct vm *vm, struct child *ch, struct user_regs
 
 	memcpy(r->gpr, c->gpr, sizeof r->gpr);
 	r->eip = c->eip;
-	r->eflags = (c->eflags & (FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF)) | FL_IF | FL_FIXED;
+	r->eflags = (c->eflags & (FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF)) |
+		    FL_IF | FL_FIXED;
 	segments_to_child(vm, ch, r);
 }
 
 /* A data segment register that user code has loaded with raw: one of the
  * child's entries, or a selector that it chose itself. */
-static bool data_from_child(struct vm *vm, const struct child *ch, int reg, uint16_t raw, struct fault *f)
+static bool data_from_child(struct vm *vm, const struct child *ch, int reg, uint16_t raw,
+			    struct fault *f)
 {
 	const struct segment *e = ldt_entry(ch, raw);
 
@@ -393,8 +395,8 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 	if (!insn)
 		trap_exception(vm, &f);
 	else if (insn->kind == IK_NONE && !interp_can(insn))
-		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, by an instruction that cannot be interpreted",
-		       ev->cr2, (unsigned long long)w.pa.v);
+		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, "
+		       "by an instruction that cannot be interpreted", ev->cr2, (unsigned long long)w.pa.v);
 	else
 		user_emulate(vm, insn);
 }
@@ -530,7 +532,8 @@ static bool enter_pages(struct vm *vm, struct child *ch, bool was_empty)
 		}
 		view_fill(&ch->view, eip, &w, ACC_USER);
 	}
-	if (was_empty && !(view_entry(&ch->view, esp) & VE_P) && mmu_translate(vm, GVA(esp), ACC_USER, &w, &f))
+	if (was_empty && !(view_entry(&ch->view, esp) & VE_P) &&
+	    mmu_translate(vm, GVA(esp), ACC_USER, &w, &f))
 		view_fill(&ch->view, esp, &w, ACC_USER);
 	return true;
 }
@@ -584,7 +587,8 @@ void user_run(struct vm *vm)
 	vm->dead_children = 0;
 	memcpy(c->gpr, r.gpr, sizeof c->gpr);
 	c->eip = r.eip;
-	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) | (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
+	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) |
+		    (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
 	c->shadow = false;
 	if (ev.kind == UE_SYSENTER) {
 		r.sel[S_CS] = before.sel[S_CS];
