@@ -92,6 +92,7 @@ struct vm {
 	struct fpu fpu;
 	struct events events;
 	struct platform plat;
+	struct gdb *gdb;		/* src/gdb; NULL: no debugger can connect */
 	struct image image;
 	struct vm_config cfg;
 	char *cmdline;			/* cfg.append and what LilyVM adds; NULL: nothing added */

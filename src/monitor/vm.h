@@ -49,6 +49,8 @@ struct vm_config {
 	const char *cpu;		/* CPU model name */
 	int affinity;			/* host CPU to pin everything to; -1: choose; -2: do not pin */
 	unsigned time_limit;		/* seconds, 0: none */
+	const char *gdb;		/* where gdb connects to (hostos/gdbport.h); NULL: nowhere */
+	bool gdb_wait;			/* start only when gdb says so */
 };
 
 /* Builds a VM, loads the kernel; 0 or -1 with *e filled. */
@@ -69,5 +71,10 @@ void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out);
 /* Console bytes for the guest's serial port; on the VM's thread. Returns how
  * many were taken. */
 size_t vm_console_input(struct vm *vm, const uint8_t *buf, size_t n);
+
+/* While the guest is stopped, on the VM's thread: sleeps until something asks
+ * for attention, and looks after the back ends, so that the console's keys and
+ * the monitor prompt work.  False: the VM is ending. */
+bool vm_wait_stopped(struct vm *vm);
 
 #endif
