@@ -43,8 +43,9 @@ int host_low_unmap(uint32_t va, uint64_t len);
 int host_low_protect(uint32_t va, uint64_t len, unsigned rights);
 
 /* Makes a window of our own at guest-virtual va: readable and writable below
- * code, readable and executable from there on; *alias is the monitor's writable
- * view of all of it.  It lasts as long as the process. */
+ * code; from there on without any right until host_low_protect() gives some.
+ * *alias is the monitor's writable view of all of it.  It lasts as long as the
+ * process. */
 int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, struct error *e);
 
 /* ---- direct execution ---- */

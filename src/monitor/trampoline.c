@@ -335,6 +335,21 @@ static bool read_original(struct vm *vm, struct emitter *m)
 	return true;
 }
 
+/* Only pages in use are there at all: an access of the guest to anything else in
+ * the window is noticed. */
+static void open_pages(struct tramps *ts, const struct tramp *t)
+{
+	uint32_t a;
+
+	for (a = t->addr & PAGE_MASK; a < t->addr + t->size; a += PAGE_SIZE) {
+		bool *open = &ts->open[(a - WINDOW_START) / PAGE_SIZE];
+
+		if (!*open)
+			host_low_protect(a, PAGE_SIZE, HP_R | HP_X);
+		*open = true;
+	}
+}
+
 static bool install(struct vm *vm, struct emitter *m)
 {
 	struct tramps *ts = &vm->tramps;
@@ -361,6 +376,7 @@ static bool install(struct vm *vm, struct emitter *m)
 	t = &ts->tramp[i];
 	*t = m->t;
 	own(ts, t, i + 1);
+	open_pages(ts, t);
 	memcpy(ts->alias + (t->addr - WINDOW_START), m->code, m->n);
 	rel = t->addr - (t->site + TRAMP_JUMP);
 	site[0] = 0xe9;
@@ -469,6 +485,20 @@ void tramp_landed(struct vm *vm, uint32_t a)
 			ts->heat[i].count = 0;
 }
 
+/* Do the guest's page tables show anything at the window's addresses? */
+static bool window_taken(struct vm *vm)
+{
+	uint32_t off = 0;
+	struct walk w;
+
+	while (off < WINDOW_SIZE) {
+		if (mmu_probe(vm, GVA(WINDOW_START + off), &w))
+			return true;
+		off += w.pde && (*w.pde & PTE_P) ? PAGE_SIZE : 0x400000;
+	}
+	return false;
+}
+
 void tramp_heat(struct vm *vm, const struct insn *insn)
 {
 	struct tramps *ts = &vm->tramps;
@@ -478,6 +508,10 @@ void tramp_heat(struct vm *vm, const struct insn *insn)
 
 	if (!ts->on || !vcpu_paging(&vm->cpu) || !has_fast_form(insn) || vm->cpu.seg[S_CS].base)
 		return;
+	if (window_taken(vm)) {
+		tramp_disable(vm, "the guest has mapped the window's addresses");
+		return;
+	}
 	if (ts->heat[slot].site != site) {
 		ts->heat[slot].site = site;
 		ts->heat[slot].count = 0;

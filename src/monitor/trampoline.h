@@ -51,6 +51,7 @@ struct tramps {
 	unsigned n;			/* used so far; freed ones are reused */
 	uint16_t hash[TRAMP_HASH];
 	uint16_t owner[WINDOW_SIZE / TRAMP_GRANULE];
+	bool open[WINDOW_SIZE / PAGE_SIZE];	/* pages that can be executed */
 	struct { uint32_t site; uint8_t count; } heat[TRAMP_HEAT];
 	uint32_t landed[TRAMP_LANDED];	/* where code was seen to branch into a jump */
 };

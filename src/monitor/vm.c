@@ -132,7 +132,7 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	pool_init(vm);
 	event_init(vm);
 	if (leaves_window(&vm->image)) {
-		if (asprintf(&vm->cmdline, "%s reservetop=%u", cfg->append, WINDOW_RESERVE) < 0)
+		if (asprintf(&vm->cmdline, "reservetop=%u %s", WINDOW_RESERVE, cfg->append) < 0)
 			return fail(e, ST_HOST, "out of memory");
 		if (tramp_init(vm, e))
 			return -1;

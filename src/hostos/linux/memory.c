@@ -97,7 +97,7 @@ int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, 
 	*alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*alias == MAP_FAILED ||
 	    mmap(low, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-	    mprotect((void *)(uintptr_t)code, va + size - code, PROT_READ | PROT_EXEC)) {
+	    mprotect((void *)(uintptr_t)code, va + size - code, PROT_NONE)) {
 		int err = errno;
 
 		close(fd);
