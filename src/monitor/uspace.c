@@ -396,7 +396,8 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 		trap_exception(vm, &f);
 	else if (insn->kind == IK_NONE && !interp_can(insn))
 		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, "
-		       "by an instruction that cannot be interpreted", ev->cr2, (unsigned long long)w.pa.v);
+		       "by an instruction that cannot be interpreted", ev->cr2,
+		       (unsigned long long)w.pa.v);
 	else
 		user_emulate(vm, insn);
 }
