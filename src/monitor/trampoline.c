@@ -232,9 +232,16 @@ static bool is_free(const struct tramps *ts, uint32_t addr, unsigned size)
 	return true;
 }
 
+static bool guest_has(struct vm *vm, uint32_t a)
+{
+	struct walk w;
+
+	return mmu_probe(vm, GVA(a), &w);
+}
+
 /* A free place whose displacement from the site shows a trapping byte at each
  * boundary; 0: none.  Tried in order of the displacement, its high bytes first. */
-static uint32_t place(const struct tramps *ts, const struct emitter *m)
+static uint32_t place(struct vm *vm, const struct emitter *m)
 {
 	uint32_t origin = m->t.site + TRAMP_JUMP, high, low, last = RT_CODE_END - CODE_MAX;
 
@@ -248,7 +255,8 @@ static uint32_t place(const struct tramps *ts, const struct emitter *m)
 				low |= 0xff;
 				continue;
 			}
-			if (guards(m->bounds, 1, low) && a >= RT_CODE && a < last && is_free(ts, a, m->n))
+			if (guards(m->bounds, 1, low) && a >= RT_CODE && a < last &&
+			    is_free(&vm->tramps, a, m->n) && !guest_has(vm, a) && !guest_has(vm, a + m->n - 1))
 				return a;
 		}
 	}
@@ -360,7 +368,7 @@ static bool install(struct vm *vm, struct emitter *m)
 
 	for (i = 0; i < ts->n && ts->tramp[i].site; i++)
 		;
-	m->t.addr = i < TRAMP_MAX ? place(ts, m) : 0;
+	m->t.addr = i < TRAMP_MAX ? place(vm, m) : 0;
 	if (!m->t.addr)
 		return false;
 	if (i == ts->n)
@@ -485,17 +493,16 @@ void tramp_landed(struct vm *vm, uint32_t a)
 			ts->heat[i].count = 0;
 }
 
-/* Do the guest's page tables show anything at the window's addresses? */
+/* Do the guest's page tables show anything where we lie? */
 static bool window_taken(struct vm *vm)
 {
-	uint32_t off = 0;
-	struct walk w;
+	uint32_t i;
 
-	while (off < WINDOW_SIZE) {
-		if (mmu_probe(vm, GVA(WINDOW_START + off), &w))
+	if (guest_has(vm, RT_IF) || guest_has(vm, RT_SEL(0)))
+		return true;
+	for (i = 0; i < WINDOW_SIZE / PAGE_SIZE; i++)
+		if (vm->tramps.open[i] && guest_has(vm, WINDOW_START + i * PAGE_SIZE))
 			return true;
-		off += w.pde && (*w.pde & PTE_P) ? PAGE_SIZE : 0x400000;
-	}
 	return false;
 }
 
