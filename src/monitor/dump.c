@@ -49,6 +49,23 @@ void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va)
 	fprintf(out, "; kernel view %08x\n", view_entry(&vm->kview, va));
 }
 
+/* Puts the guest's own bytes in place of what LilyVM patched. */
+static void guests_own(struct vm *vm, uint32_t a, uint8_t *bytes, uint32_t n)
+{
+	uint32_t i, room;
+	struct walk w;
+
+	for (i = 0; i < n; i++)
+		tramp_undo(vm, a + i, bytes + i, 1);
+	for (; n; n -= room, a += room, bytes += room) {
+		room = PAGE_SIZE - (a & ~PAGE_MASK);
+		if (room > n)
+			room = n;
+		if ((view_entry(&vm->kview, a) & VE_X) && mmu_probe(vm, GVA(a), &w))
+			codemap_restore(vm->code, bytes, GPA(w.pa.v | (a & ~PAGE_MASK)), room);
+	}
+}
+
 static void dump_code(struct vm *vm, FILE *out)
 {
 	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
@@ -62,6 +79,7 @@ static void dump_code(struct vm *vm, FILE *out)
 		fprintf(out, "code at %08x: not present\n", a);
 		return;
 	}
+	guests_own(vm, a, bytes, sizeof bytes);
 	fprintf(out, "code at %08x:", a);
 	for (i = 0; i < 16; i++)
 		fprintf(out, " %02x", bytes[i]);

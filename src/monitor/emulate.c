@@ -324,8 +324,8 @@ static enum interp_result do_lsreg(struct vm *vm, const struct insn *insn, struc
 
 /* ---- far transfers at the same privilege ---- */
 
-/* Checks the code segment of a direct far jump or call. Gates and task
- * switches are not done (INTERP_UNKNOWN). */
+/* Checks the code segment of a direct far jump or call. Call gates are not done
+ * (INTERP_UNKNOWN). */
 static enum interp_result far_target(struct vm *vm, uint16_t sel, struct segment *cs, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
@@ -350,16 +350,59 @@ static enum interp_result far_target(struct vm *vm, uint16_t sel, struct segment
 	return INTERP_OK;
 }
 
+/* The TSS that sel leads to, directly or through a task gate; 0: none. */
+static uint16_t task_of(struct vm *vm, uint16_t sel, bool *allowed)
+{
+	struct vcpu *c = &vm->cpu;
+	struct fault ignored;
+	struct segment s;
+	uint32_t d[2];
+	gva_t where;
+	unsigned dpl;
+
+	if (vm86(c) || !segment_descriptor(vm, sel, d, &where, &ignored))
+		return 0;
+	segment_from_descriptor(&s, sel, d);
+	dpl = (s.attr & SEG_DPL) >> 5;
+	*allowed = dpl >= c->cpl && dpl >= (sel & 3u);
+	switch (s.attr & (SEG_S | SEG_TYPE)) {
+	case 5:
+		return s.attr & SEG_P ? d[0] >> 16 : 0;
+	case 9:
+	case 11:
+		return sel & 0xfffc;
+	}
+	return 0;
+}
+
+static enum interp_result far_task(struct vm *vm, const struct insn *insn, uint16_t sel, bool call,
+				   struct fault *f)
+{
+	struct vcpu *c = &vm->cpu;
+	uint16_t old = c->tr.sel;
+
+	c->eip += insn->len;
+	if (task_switch(vm, sel, call ? TASK_CALL : TASK_JUMP, NULL, f))
+		return INTERP_STOP;
+	if (c->tr.sel == old)
+		c->eip -= insn->len;
+	return INTERP_FAULT;
+}
+
 static enum interp_result far_transfer(struct vm *vm, const struct insn *insn, bool call, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t off = insn->imm, words[2];
-	uint16_t sel = insn->imm2;
+	uint16_t sel = insn->imm2, task;
 	enum interp_result r;
 	struct segment cs;
+	bool allowed;
 
 	if (insn->opcode == 0xff && (!insn->has_mem || !read_far(vm, insn, &off, &sel, f)))
 		return insn->has_mem ? INTERP_FAULT : raise_fault(f, VEC_UD, 0);
+	task = task_of(vm, sel, &allowed);
+	if (task)
+		return allowed ? far_task(vm, insn, task, call, f) : raise_fault(f, VEC_GP, sel & 0xfffc);
 	r = far_target(vm, sel, &cs, f);
 	if (r != INTERP_OK)
 		return r;

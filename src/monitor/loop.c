@@ -284,11 +284,23 @@ static uint32_t entry_of(struct vm *vm, uint32_t a)
 	return insn ? eip + insn->len : a;
 }
 
+static void scan_code(struct vm *vm, uint32_t a, uint32_t frame, uint32_t entry)
+{
+	int patched;
+
+	/* The scan must not meet our own jumps. */
+	tramp_drop_frame(vm, frame);
+	patched = codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry));
+	if (patched < 0)
+		vm_end(vm, ST_HOST, "no memory to record the guest's code; raise the limit (ulimit -v)");
+	if (patched)
+		insncache_forget(&vm->insns, a & PAGE_MASK);
+}
+
 /* Kernel code goes on in a page that is not executable yet. */
 static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 {
 	uint32_t frame = w->pa.v >> PAGE_SHIFT, e = view_entry(&vm->kview, a);
-	int patched;
 
 	if (w->pa.v >= vm->ram.size || a < host_low_min()) {
 		step_one(vm);
@@ -300,14 +312,21 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 			return;
 		}
 	}
-	/* The scan must not meet the jumps of a page that was shown before. */
-	tramp_drop_frame(vm, frame);
-	patched = codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry_of(vm, a)));
-	if (patched < 0)
-		vm_end(vm, ST_HOST, "no memory to record the guest's code; raise the limit (ulimit -v)");
-	if (patched)
-		insncache_forget(&vm->insns, a & PAGE_MASK);
+	scan_code(vm, a, frame, entry_of(vm, a));
 	view_make_exec(&vm->kview, a, frame);
+}
+
+/* Code that only interrupts, far transfers and the like lead to may have been
+ * taken for data, in a page that runs already. */
+static void check_entry(struct vm *vm)
+{
+	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
+	struct walk w;
+
+	if (!(view_entry(&vm->kview, a) & VE_X) || !mmu_probe(vm, GVA(a), &w) ||
+	    codemap_boundary(vm->code, GPA(w.pa.v | (a & ~PAGE_MASK))))
+		return;
+	scan_code(vm, a, w.pa.v >> PAGE_SHIFT, a);
 }
 
 /* A mapping that the next CR3 load takes away: of a user page, and (where the
@@ -492,6 +511,7 @@ static void kernel_run(struct vm *vm)
 		step_one(vm);
 	if (c->cpl || c->halted || attention(vm) || leave_shadow(vm))
 		return;
+	check_entry(vm);
 	tramp_enter(vm);
 	segment_to_host(vm, hc);
 	memcpy(hc->gpr, c->gpr, sizeof hc->gpr);

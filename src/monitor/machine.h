@@ -176,6 +176,12 @@ void trap_interrupt(struct vm *vm, unsigned vector);
 /* iret and far transfers; eip is behind the instruction only on success. */
 enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct fault *f);
 
+/* task.c */
+enum task_switch { TASK_JUMP, TASK_CALL, TASK_INTERRUPT, TASK_IRET };
+/* Switches to the task whose TSS sel names; error: code to push on its stack, or
+ * NULL.  False with *f; late faults belong to the new task. */
+bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32_t *error, struct fault *f);
+
 /* fpu.c */
 /* Brings the FPU registers into host_cpu.fpu (kernel mode is going to use them). */
 void fpu_to_kernel(struct vm *vm);

@@ -139,10 +139,8 @@ static bool through_gate(struct vm *vm, const struct delivery *d, struct fault *
 	if (!read_gate(vm, d, g, f))
 		return false;
 	type = g[1] >> 8 & 0x1f;
-	if (type == GATE_TASK) {
-		vm_end(vm, ST_LIMIT, "vector %u goes through a task gate, which is not supported yet", d->vector);
-		return true;
-	}
+	if (type == GATE_TASK)
+		return task_switch(vm, g[0] >> 16, TASK_INTERRUPT, d->has_error ? &d->error : NULL, f);
 	if (type != GATE_INT32 && type != GATE_TRAP32 && type != GATE_INT16 && type != GATE_TRAP16)
 		return refuse(f, VEC_GP, d->vector * 8 + ERR_IDT);
 	size = type & 8 ? 4 : 2;
@@ -348,6 +346,22 @@ static bool read_stack(struct vm *vm, uint32_t at, uint32_t *w, unsigned n, unsi
 	return true;
 }
 
+/* Back to the task that the current one interrupted. */
+static enum interp_result iret_task(struct vm *vm, const struct insn *insn, struct fault *f)
+{
+	struct vcpu *c = &vm->cpu;
+	uint16_t link, old = c->tr.sel;
+
+	if (!gmem_read(vm, GVA(c->tr.base), &link, 2, ACC_READ, f))
+		return INTERP_FAULT;
+	c->eip += insn->len;
+	if (task_switch(vm, link, TASK_IRET, NULL, f))
+		return INTERP_STOP;
+	if (c->tr.sel == old)
+		c->eip -= insn->len;
+	return INTERP_FAULT;
+}
+
 enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
@@ -357,10 +371,8 @@ enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct faul
 	uint32_t d[2];
 	gva_t where;
 
-	if (c->eflags & FL_NT) {
-		vm_end(vm, ST_LIMIT, "iret with NT set returns from a task, which is not supported yet");
-		return INTERP_STOP;
-	}
+	if (c->eflags & FL_NT)
+		return iret_task(vm, insn, f);
 	if (!read_stack(vm, esp, w, 3, size, f))
 		return INTERP_FAULT;
 	if ((w[2] & FL_VM) && c->cpl == 0 && size == 4) {
