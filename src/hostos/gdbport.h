@@ -32,7 +32,8 @@ bool gdbport_spec_ok(const char *spec);
 #define GDBPORT_LEFT -2		/* the client has gone */
 /*
  * Takes up to n bytes that have arrived: how many, 0 if there are none yet, or
- * one of the above.  Never blocks.  Once it has said 0, the next input kicks.
+ * one of the above.  Never blocks.  Once it has said 0, the next input kicks;
+ * until then it says 0 at no cost.
  */
 int gdbport_read(struct gdbport *p, uint8_t *buf, size_t n);
 /* Writes all n bytes (waits for a slow reader; gives up when it is gone). */

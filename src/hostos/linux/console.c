@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "hostos/console.h"
 
+#include "hostos/linux/listen.h"
 #include "hostos/linux/terminal.h"
 
 #include <errno.h>
@@ -22,7 +23,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -353,41 +353,12 @@ static int open_pty(struct host_console *c, const char *path, struct error *e)
 	return 0;
 }
 
-/* Is the socket at addr one that nobody listens on any more? */
-static bool stale_socket(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	bool stale;
-	int fd;
-
-	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
-		errno == ECONNREFUSED;
-	if (fd >= 0)
-		close(fd);
-	return stale;
-}
-
 static int open_unix(struct host_console *c, const char *path, struct error *e)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return fail(e, ST_USAGE, "console: the socket's path has more than %zu bytes; "
-			    "use a shorter one", sizeof(addr.sun_path) - 1);
-	strcpy(addr.sun_path, path);
-	if (stale_socket(&addr))
-		unlink(path);
-	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return fail(e, ST_HOST, "console: cannot make the socket %s: %s; name another path",
-			    path, strerror(errno));
+	c->listener = listen_unix("console", path, e);
+	if (c->listener < 0)
+		return -1;
 	c->socket_path = strdup(path);
-	if (listen(c->listener, 1) < 0)
-		return fail(e, ST_HOST, "console: cannot listen on %s: %s; name another path",
-			    path, strerror(errno));
 	return 0;
 }
 
