@@ -54,6 +54,7 @@ enum host_exit {
 	HOST_EXIT_KICK,		/* a timer, a kick or a signal asks for attention */
 	HOST_EXIT_TRAP,		/* the code raised an exception */
 	HOST_EXIT_BADSEG,	/* the host refused the selectors */
+	HOST_EXIT_GATE,		/* the code came through the gate */
 };
 
 /* State that is loaded into and comes back from the real CPU. Offsets are
@@ -71,7 +72,7 @@ struct host_cpu {
 	uint64_t host_rsp, host_fsbase;
 	volatile uint32_t kick;		/* set by asynchronous signals */
 	volatile int32_t child;		/* thread to be interrupted by a kick; 0: none */
-	uint32_t exit, pad3;
+	uint32_t gate_start, gate_end;	/* where the gate's code lies; 0: there is none */
 	/* x87 and SSE registers of guest kernel mode */
 	struct fpu_image fpu;
 };
@@ -82,6 +83,13 @@ int host_cpu_create(struct host_cpu **hc, struct error *e);
 void host_cpu_destroy(struct host_cpu *hc);
 /* Runs 32-bit code from *hc until something happens; returns enum host_exit. */
 int host_enter(struct host_cpu *hc);
+/*
+ * The gate: code that 32-bit code may jump to (selector HOST_CS64) to leave guest
+ * mode without a trap: host_enter() returns HOST_EXIT_GATE with the registers
+ * but eip.  It will lie at guest-virtual va; to is the monitor's view of that
+ * page, which it fills.  False: this host cannot have one.
+ */
+bool host_gate_install(struct host_cpu *hc, uint32_t va, uint8_t *to);
 /* Makes the VM's thread leave guest code soon; from any thread or handler. */
 void host_kick(struct host_cpu *hc);
 /* Defines entry slot (0..8191) of the process's LDT as the segment s, or

@@ -14,6 +14,7 @@ struct vm;
 #define STATS_COUNTERS(X) \
 	X(kernel_runs, "entries of guest kernel code") \
 	X(kernel_traps, "exits by a trap") \
+	X(kernel_gates, "exits through the gate") \
 	X(kernel_kicks, "exits by a timer or kick") \
 	X(trap_gp, "traps: sensitive instruction") \
 	X(trap_pf, "traps: page fault in kernel mode") \

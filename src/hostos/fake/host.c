@@ -130,6 +130,13 @@ int host_low_protect(uint32_t va, uint64_t len, unsigned rights)
 	return 0;
 }
 
+/* Nothing runs that could go through it. */
+bool host_gate_install(struct host_cpu *hc, uint32_t va, uint8_t *to)
+{
+	(void)hc, (void)va, (void)to;
+	return false;
+}
+
 /* A window needs no place of its own where nothing runs. */
 int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, struct error *e)
 {

@@ -5,6 +5,7 @@
  */
 #include "layout.h"
 #include "hostos/linux/offsets.h"
+#include "runtime/abi.h"
 
 	.text
 
@@ -126,5 +127,51 @@ host_leave_kick:
 	popq	%rbx
 	ret
 	.size	host_signal_entry, . - host_signal_entry
+
+/*
+ * The gate (runtime/abi.h), copied to RT_GATE.  It comes from 32-bit code with the
+ * guest's registers; what it needs lies in the page before it.
+ */
+#define GATE_DATA(off) gate_start - 0x1000 + off(%rip)
+	.section .rodata
+	.globl	gate_start, gate_end
+	.balign	16
+gate_start:
+	movq	%rax, GATE_DATA(RT_SAVE_OFFSET)
+	movq	GATE_DATA(RT_HC_OFFSET), %rax
+	movl	%ecx, HC_GPR+4*R_ECX(%rax)
+	movl	%edx, HC_GPR+4*R_EDX(%rax)
+	movl	%ebx, HC_GPR+4*R_EBX(%rax)
+	movl	%esp, HC_GPR+4*R_ESP(%rax)
+	movl	%ebp, HC_GPR+4*R_EBP(%rax)
+	movl	%esi, HC_GPR+4*R_ESI(%rax)
+	movl	%edi, HC_GPR+4*R_EDI(%rax)
+	movq	GATE_DATA(RT_SAVE_OFFSET), %rcx
+	movl	%ecx, HC_GPR+4*R_EAX(%rax)
+	movq	HC_HOST_RSP(%rax), %rsp
+	pushfq
+	popq	%rcx
+	movl	%ecx, HC_EFLAGS(%rax)
+	movq	%rax, %rdi
+	movl	$3, %eax
+	xorl	%edx, %edx
+	xsave64	HC_FPU(%rdi)
+	fninit
+	pushq	$0x1f80
+	ldmxcsr	(%rsp)
+	popq	%rcx
+	movq	HC_HOST_FSBASE(%rdi), %rax
+	wrfsbase %rax
+	pushq	$2
+	popfq
+	movl	$3, %eax			/* HOST_EXIT_GATE */
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	ret
+gate_end:
 
 	.section .note.GNU-stack, "", @progbits

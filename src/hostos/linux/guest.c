@@ -45,6 +45,7 @@ static const int sync_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
 
 int host_enter_raw(struct host_cpu *hc);
 extern const char host_enter_begin[], host_enter_end[];
+extern const char gate_start[], gate_end[];
 void host_signal_entry(int sig, siginfo_t *info, void *uc);
 int host_signal(int sig, siginfo_t *info, ucontext_t *uc, struct host_cpu *hc);
 
@@ -103,6 +104,7 @@ int host_signal(int sig, siginfo_t *info, ucontext_t *uc, struct host_cpu *hc)
 	const char *rip = (const char *)g[REG_RIP];
 	bool async = sig == SIG_KICK;
 	bool entering = rip >= host_enter_begin && rip < host_enter_end;
+	bool leaving = (uintptr_t)rip - hc->gate_start < hc->gate_end - hc->gate_start;
 
 	(void)info;
 	if (async) {
@@ -110,7 +112,7 @@ int host_signal(int sig, siginfo_t *info, ucontext_t *uc, struct host_cpu *hc)
 		if (hc->child)
 			syscall(SYS_tgkill, hc->child, hc->child, SIG_KICK);
 	}
-	if ((uint16_t)g[REG_CSGSFS] == HOST_CS64 && (uint64_t)rip >= LOW_END) {
+	if ((uint16_t)g[REG_CSGSFS] == HOST_CS64 && ((uint64_t)rip >= LOW_END || leaving)) {
 		if (entering)
 			return async ? HOST_EXIT_KICK : HOST_EXIT_BADSEG;
 		if (!async)
@@ -120,6 +122,17 @@ int host_signal(int sig, siginfo_t *info, ucontext_t *uc, struct host_cpu *hc)
 	save_registers(hc, g);
 	save_fpu(hc, uc->uc_mcontext.fpregs);
 	return async ? HOST_EXIT_KICK : HOST_EXIT_TRAP;
+}
+
+bool host_gate_install(struct host_cpu *hc, uint32_t va, uint8_t *to)
+{
+	/* It loads the monitor's FS base by itself. */
+	if (!hc->has_bases)
+		return false;
+	memcpy(to, gate_start, gate_end - gate_start);
+	hc->gate_start = va;
+	hc->gate_end = va + (gate_end - gate_start);
+	return true;
 }
 
 int host_enter(struct host_cpu *hc)
