@@ -359,6 +359,7 @@ START_TEST(monitor)
 	ck_assert_str_eq(vm.command, "info irq");
 	vm.answer = 3;
 	ck_assert_str_eq(ask("qRcmd,7a"), "+$O616263#87$OK#9a");
+	vm.answer = 0;
 	ck_assert_str_eq(answer("qRcmd,7"), "E22");
 	ck_assert_str_eq(answer("qRcmd,zz"), "E22");
 	ck_assert_str_eq(answer("qRcmd,"), "OK");
