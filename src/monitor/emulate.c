@@ -942,6 +942,9 @@ static enum interp_result do_string_io(struct vm *vm, const struct insn *insn, s
 		if (!rep)
 			break;
 		reg_write(c, R_ECX, c->gpr[R_ECX] - 1, insn->adsize);
+		/* A single-step trap comes after each iteration. */
+		if (((c->eflags & FL_TF) || c->single) && string_index(c, R_ECX, insn))
+			return INTERP_OK;
 	}
 	return done(c, insn);
 }

@@ -82,6 +82,8 @@ bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, stru
 {
 	uint8_t *out = buf;
 
+	if (__builtin_expect(vm->debug.watches, 0) && !(how & ACC_EXEC))
+		debug_access(vm, a.v, n, false);
 	while (n) {
 		uint32_t room = PAGE_SIZE - (a.v & ~PAGE_MASK);
 		uint32_t len = n < room ? n : room;
@@ -114,6 +116,8 @@ bool gmem_write(struct vm *vm, gva_t a, const void *buf, uint32_t n, uint32_t ho
 		if (!q && f->vector != VEC_NONE)
 			return false;
 	}
+	if (__builtin_expect(vm->debug.watches, 0))
+		debug_access(vm, a.v, n, true);
 	if (p)
 		memcpy(p + (a.v & ~PAGE_MASK), buf, first);
 	if (q)

@@ -163,7 +163,7 @@ OP_FN(op_string)
 	uint32_t flags = c->eflags, done;
 	uint32_t left = offset(x, R_ECX);
 	/* A single-step trap comes after each iteration. */
-	uint32_t budget = flags & FL_TF ? 1 : PAUSE_AFTER;
+	uint32_t budget = (flags & FL_TF) || c->single ? 1 : PAUSE_AFTER;
 
 	if (!(x->in->prefix & (IP_REP | IP_REPNE)))
 		return some(x, 1);

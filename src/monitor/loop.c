@@ -26,7 +26,7 @@
  * instruction may be missing. */
 static bool read_code(struct vm *vm, uint32_t a, uint8_t bytes[16], unsigned bits, struct fault *f)
 {
-	uint32_t how = vm->cpu.cpl == 3 ? ACC_USER : ACC_READ;
+	uint32_t how = ACC_EXEC | (vm->cpu.cpl == 3 ? ACC_USER : ACC_READ);
 	uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK);
 	struct fault next;
 	struct insn probe;
@@ -163,8 +163,7 @@ static enum interp_result step(struct vm *vm, const struct insn *insn, struct fa
 	return r;
 }
 
-/* One instruction that has to be interpreted now. */
-static void step_one(struct vm *vm)
+void loop_step(struct vm *vm)
 {
 	const struct insn *insn;
 	struct fault f;
@@ -303,7 +302,7 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 	uint32_t frame = w->pa.v >> PAGE_SHIFT, e = view_entry(&vm->kview, a);
 
 	if (w->pa.v >= vm->ram.size || a < host_low_min()) {
-		step_one(vm);
+		loop_step(vm);
 		return;
 	}
 	if (!(e & VE_P) || e >> PAGE_SHIFT != frame) {
@@ -381,10 +380,12 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 
 	vm->stats.trap_pf++;
 	/* sti or popf with an interrupt pending. */
-	if (vm->tramps.on && (a & PAGE_MASK) == RT_IF) {
-		step_one(vm);
+	if (vm->tramps.on && tramp_in_window(a)) {
+		loop_step(vm);
 		return;
 	}
+	if (vm->debug.on && debug_fault(vm, a))
+		return;
 	if (!mmu_translate(vm, GVA(a), how, &w, &f)) {
 		TRACE(vm, TRACE_MMU, "kernel page fault at %08x, error %x, eip %08x", a, f.error, vm->cpu.eip);
 		trap_exception(vm, &f);
@@ -423,7 +424,7 @@ static bool in_jump(const struct vm *vm)
 	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
 	const struct tramp *t = vm->tramps.on ? tramp_covering(vm, a) : NULL;
 
-	return t && (t->site != a || (vm->cpu.eflags & FL_TF));
+	return t && t->site != a;
 }
 
 /* #GP and its like: a sensitive instruction, or a fault of the guest's own that
@@ -448,7 +449,17 @@ static void general_fault(struct vm *vm)
 	if (in_jump(vm))
 		tramp_landed(vm, vm->cpu.seg[S_CS].base + vm->cpu.eip);
 	tramp_heat(vm, insn);
-	step_one(vm);
+	loop_step(vm);
+}
+
+static void step_trap(struct vm *vm)
+{
+	uint32_t status = 0x4000;
+
+	if (vm->debug.direct && !debug_trap(vm, &status))
+		return;
+	vm->cpu.dr[6] |= status;
+	raise_host_exception(vm, VEC_DB, 0);
 }
 
 static void kernel_trap(struct vm *vm)
@@ -472,8 +483,7 @@ static void kernel_trap(struct vm *vm)
 		trap_reported(vm, hc->trapno);
 		break;
 	case VEC_DB:
-		vm->cpu.dr[6] |= 0x4000;
-		raise_host_exception(vm, VEC_DB, 0);
+		step_trap(vm);
 		break;
 	default:
 		raise_host_exception(vm, hc->trapno, 0);
@@ -495,28 +505,23 @@ static bool leave_shadow(struct vm *vm)
 	if (insn && insn->kind == IK_NONE && !interp_can(insn))
 		c->shadow = false;
 	else
-		step_one(vm);
+		loop_step(vm);
 	return true;
 }
 
-static void kernel_run(struct vm *vm)
+void loop_enter(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
 	struct host_cpu *hc = vm->hc;
+	uint32_t tf = vm->debug.direct ? FL_TF : 0, real = REAL_FLAGS & ~tf;
 	int exit;
 
-	go_ahead(vm);
-	/* Inside the bytes that a trampoline's jump covers every start traps. */
-	while (!c->cpl && !c->halted && !attention(vm) && in_jump(vm))
-		step_one(vm);
-	if (c->cpl || c->halted || attention(vm) || leave_shadow(vm))
-		return;
 	check_entry(vm);
 	tramp_enter(vm);
 	segment_to_host(vm, hc);
 	memcpy(hc->gpr, c->gpr, sizeof hc->gpr);
 	hc->eip = c->eip;
-	hc->eflags = (c->eflags & REAL_FLAGS) | FL_IF | FL_FIXED;
+	hc->eflags = (c->eflags & REAL_FLAGS) | tf | FL_IF | FL_FIXED;
 	vm->stats.kernel_runs++;
 	exit = host_enter(hc);
 	if (exit == HOST_EXIT_BADSEG) {
@@ -524,25 +529,31 @@ static void kernel_run(struct vm *vm)
 		       c->seg[S_CS].sel, c->seg[S_SS].sel, c->seg[S_DS].sel);
 		return;
 	}
-	if (exit == HOST_EXIT_GATE)
-		hc->eip = tramp_exit(vm);
 	if (hc->eip != c->eip)
 		c->shadow = false;
 	memcpy(c->gpr, hc->gpr, sizeof c->gpr);
 	c->eip = hc->eip;
-	c->eflags = (c->eflags & ~REAL_FLAGS) | (hc->eflags & REAL_FLAGS);
+	c->eflags = (c->eflags & ~real) | (hc->eflags & real);
 	tramp_leave(vm);
-	switch (exit) {
-	case HOST_EXIT_KICK:
+	if (exit == HOST_EXIT_KICK)
 		vm->stats.kernel_kicks++;
-		break;
-	case HOST_EXIT_GATE:
-		vm->stats.kernel_gates++;
-		step_one(vm);
-		break;
-	default:
+	else
 		kernel_trap(vm);
-	}
+}
+
+static void kernel_run(struct vm *vm)
+{
+	struct vcpu *c = &vm->cpu;
+
+	go_ahead(vm);
+	if (vm->debug.on && debug_covers(vm))
+		return;
+	/* Inside the bytes that a trampoline's jump covers every start traps. */
+	while (!c->cpl && !c->halted && !attention(vm) && in_jump(vm))
+		loop_step(vm);
+	if (c->cpl || c->halted || attention(vm) || leave_shadow(vm))
+		return;
+	loop_enter(vm);
 }
 
 /* ---- the loop ---- */
@@ -550,14 +561,16 @@ static void kernel_run(struct vm *vm)
 /* Virtual-8086 mode is interpreted. */
 static void vm86_run(struct vm *vm)
 {
-	while ((vm->cpu.eflags & FL_VM) && !attention(vm))
-		step_one(vm);
+	do
+		loop_step(vm);
+	while ((vm->cpu.eflags & FL_VM) && !attention(vm) && !vm->debug.on);
 }
 
 static void service(struct vm *vm)
 {
 	vm->hc->kick = 0;
 	platform_poll(vm);
+	debug_service(vm);
 	event_service(vm);
 	if (vm->panic_deadline && host_now() > vm->panic_deadline)
 		vm_end(vm, ST_PANIC, "the guest panicked");
@@ -583,10 +596,12 @@ void loop_run(struct vm *vm)
 			vm_reset(vm);
 		if (vm->ending)
 			break;
-		if (vcpu_interruptible(c) && platform_intr(&vm->plat))
+		if (vcpu_interruptible(c) && platform_intr(&vm->plat) && (!vm->debug.hold || c->halted))
 			trap_interrupt(vm, i8259_ack(&vm->plat.pic));
 		else if (c->halted)
 			halt(vm);
+		else if (vm->debug.on && debug_run(vm))
+			continue;
 		else if (c->eflags & FL_VM)
 			vm86_run(vm);
 		else if (c->cpl == 3)

@@ -9,6 +9,7 @@
 #include "hostos/engine.h"
 #include "hostos/hostos.h"
 #include "layout.h"
+#include "monitor/debug.h"
 #include "monitor/emulate.h"
 #include "monitor/event.h"
 #include "monitor/guestmem.h"
@@ -98,6 +99,7 @@ struct vm {
 	char *cmdline;			/* cfg.append and what LilyVM adds; NULL: nothing added */
 	struct stats stats;
 	struct trace trace;
+	struct debug debug;
 	struct tramps tramps;
 	struct ahead_site ahead[AHEAD_SITES];
 	struct { uint32_t vpn; uint32_t count; } touch[TOUCH_SLOTS];
@@ -193,6 +195,10 @@ enum interp_result fpu_emulate(struct vm *vm, const struct insn *insn, struct fa
 
 /* loop.c */
 void loop_run(struct vm *vm);
+/* Kernel code runs directly until it comes back; deals with why it did. */
+void loop_enter(struct vm *vm);
+/* Interprets the instruction at eip, in kernel or virtual-8086 mode. */
+void loop_step(struct vm *vm);
 /* Bytes at eip as the guest's compiler wrote them; returns the decoded
  * instruction or NULL with *f. */
 const struct insn *loop_fetch(struct vm *vm, struct fault *f);

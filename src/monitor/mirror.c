@@ -84,7 +84,9 @@ static void host_protect(struct view *v, uint32_t va, uint32_t n, unsigned right
  * to see and does not. */
 static unsigned entry_rights(const struct view *v, uint32_t e)
 {
-	return HP_R | (e & VE_W ? HP_W : 0) | (v->us || (e & VE_X) ? HP_X : 0);
+	bool exec = v->us ? !(e & VE_B) : e & VE_X;
+
+	return HP_R | (e & VE_W ? HP_W : 0) | (exec ? HP_X : 0);
 }
 
 /* ---- entries ---- */
@@ -113,7 +115,7 @@ static bool begins_piece(const struct view *v, uint32_t va)
 {
 	uint32_t e = view_entry(v, va), before = view_entry(v, va - PAGE_SIZE);
 
-	return (e & VE_P) && (!(before & VE_P) || ((e ^ before) & (VE_W | VE_X)) ||
+	return (e & VE_P) && (!(before & VE_P) || ((e ^ before) & (VE_W | VE_X | VE_B)) ||
 			      (e >> PAGE_SHIFT) != (before >> PAGE_SHIFT) + 1);
 }
 
@@ -149,6 +151,15 @@ static void entry_set(struct view *v, uint32_t va, uint32_t e)
 	slot_set(v, va, e);
 }
 
+void view_drop_page(struct view *v, uint32_t va)
+{
+	va &= PAGE_MASK;
+	if (!(view_entry(v, va) & VE_P))
+		return;
+	entry_set(v, va, 0);
+	host_unmap(v, va, 1);
+}
+
 void view_clear(struct view *v)
 {
 	unsigned i, j;
@@ -169,7 +180,7 @@ void view_clear(struct view *v)
  * there only if the guest has noted the page as accessed, and writable only if
  * it has noted it as dirty, so that the first access and the first write are
  * seen; in the kernel view, code pages are not writable. */
-static uint32_t wanted(struct view *v, const struct walk *w)
+static uint32_t wanted(struct view *v, uint32_t cr3, uint32_t va, const struct walk *w)
 {
 	struct vm *vm = v->vm;
 	uint32_t e = (w->pa.v & PAGE_MASK) | VE_P;
@@ -186,7 +197,7 @@ static uint32_t wanted(struct view *v, const struct walk *w)
 		e |= VE_G;
 	if (w->flags & PTE_U)
 		e |= VE_U;
-	return e;
+	return vm->debug.on ? debug_entry(vm, cr3, va, e) : e;
 }
 
 /* ---- filling ---- */
@@ -199,7 +210,7 @@ static uint32_t neighbour(struct view *v, uint32_t va, struct walk *w)
 	/* Only pages that the guest has used before. */
 	if (!mmu_probe(v->vm, GVA(va), w) || !(w->flags & PTE_A))
 		return 0;
-	return wanted(v, w);
+	return wanted(v, v->vm->cpu.cr3, va, w);
 }
 
 static bool continues(uint32_t e, uint32_t next, uint32_t step)
@@ -250,7 +261,7 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 	(void)how;
 	if (!v->us && tramp_in_window(va))
 		tramp_disable(v->vm, "the guest uses the window's addresses");
-	e = wanted(v, w);
+	e = wanted(v, v->vm->cpu.cr3, va, w);
 	if (!e || va < v->low_min)
 		return false;
 	if (!v->table[va >> 22]) {
@@ -389,7 +400,7 @@ static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
 			gap_flush(v, &gap);
 			continue;
 		}
-		want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, &w) : 0;
+		want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, cr3, va, &w) : 0;
 		if (!repair_entry(v, va, old, want)) {
 			gap_flush(v, &gap);
 			continue;
@@ -423,7 +434,7 @@ void view_repair_page(struct view *v, uint32_t cr3, uint32_t va)
 	if (!(old & VE_P))
 		return;
 	va &= PAGE_MASK;
-	want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, &w) : 0;
+	want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, cr3, va, &w) : 0;
 	if (repair_entry(v, va, old, want))
 		host_unmap(v, va, 1);
 }

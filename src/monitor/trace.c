@@ -8,6 +8,39 @@
 #include <stdarg.h>
 #include <string.h>
 
+static const struct {
+	const char *name;
+	unsigned bits;
+} classes[] = {
+	{ "exits", TRACE_EXITS }, { "mmu", TRACE_MMU }, { "irq", TRACE_IRQ }, { "io", TRACE_IO },
+	{ "cpu", TRACE_CPU }, { "user", TRACE_USER }, { "all", TRACE_ALL },
+};
+#define CLASSES (sizeof classes / sizeof *classes)
+
+bool trace_parse(const char *list, unsigned *on)
+{
+	unsigned bits = 0;
+	size_t i, n;
+
+	if (!strcmp(list, "off")) {
+		*on = 0;
+		return true;
+	}
+	for (;; list += n + 1) {
+		n = strcspn(list, ",");
+		for (i = 0; i < CLASSES; i++)
+			if (strlen(classes[i].name) == n && !strncmp(list, classes[i].name, n))
+				break;
+		if (i == CLASSES)
+			return false;
+		bits |= classes[i].bits;
+		if (!list[n])
+			break;
+	}
+	*on = bits;
+	return true;
+}
+
 int trace_open(struct trace *t, const struct vm_config *cfg, struct error *e)
 {
 	t->on = cfg->trace;

@@ -342,7 +342,7 @@ static bool user_step(struct vm *vm, const struct insn *insn)
  * follows if another such instruction is near. */
 static void user_emulate(struct vm *vm, const struct insn *insn)
 {
-	unsigned left = USER_AHEAD;
+	unsigned left = vm->debug.on ? 1 : USER_AHEAD;
 	struct fault f;
 
 	while (user_step(vm, insn) && --left && !vm->hc->kick && !vm->ending) {
@@ -365,6 +365,20 @@ static void user_fault(struct vm *vm, const struct fault *f)
 	trap_exception(vm, f);
 }
 
+void user_interpret(struct vm *vm)
+{
+	const struct insn *insn;
+	struct fault f;
+
+	insn = loop_fetch(vm, &f);
+	if (insn)
+		user_step(vm, insn);
+	else if (f.vector == VEC_PF)
+		user_fault(vm, &f);
+	else
+		trap_exception(vm, &f);
+}
+
 static void user_page_fault(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
@@ -374,6 +388,8 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 	struct walk w;
 
 	vm->stats.user_pf++;
+	if (vm->debug.on && debug_fault(vm, ev->cr2))
+		return;
 	/* Whatever is mapped can be read: only a write can fault there.
 	 * Elsewhere the instruction tells. */
 	if (e & VE_P) {
@@ -423,6 +439,7 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 	struct vcpu *c = &vm->cpu;
 	const struct insn *insn;
 	struct fault f;
+	uint32_t status;
 
 	switch (ev->vector) {
 	case VEC_PF:
@@ -436,7 +453,10 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 		trap_reported(vm, ev->vector);
 		break;
 	case VEC_DB:
-		c->dr[6] = (c->dr[6] & ~0xfu) | (uspace_debug_status(ch->us) & 0xe00f) | 0xffff0ff0;
+		status = uspace_debug_status(ch->us);
+		if (vm->debug.direct && !debug_trap(vm, &status))
+			break;
+		c->dr[6] = (c->dr[6] & ~0xfu) | (status & 0xe00f) | 0xffff0ff0;
 		deliver(vm, VEC_DB, 0);
 		break;
 	case VEC_MF:
@@ -578,6 +598,8 @@ void user_run(struct vm *vm)
 	registers_to_child(vm, ch, &r);
 	debug_to_child(vm, ch);
 	fpu_to_child(vm, ch);
+	if (vm->debug.direct)
+		r.eflags |= FL_TF;
 	before = r;
 	vm->stats.user_runs++;
 	uspace_run(ch->us, &r, &ev);
@@ -588,6 +610,8 @@ void user_run(struct vm *vm)
 	vm->dead_children = 0;
 	memcpy(c->gpr, r.gpr, sizeof c->gpr);
 	c->eip = r.eip;
+	if (vm->debug.direct)
+		r.eflags = (r.eflags & ~FL_TF) | (c->eflags & FL_TF);
 	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) |
 		    (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
 	c->shadow = false;

@@ -39,6 +39,8 @@ void pool_free(struct vm *vm);
 void pool_flush(struct vm *vm);
 /* One page of the current address space was flushed. */
 void pool_invlpg(struct vm *vm, uint32_t va);
+/* Interprets the instruction at eip, in user mode. */
+void user_interpret(struct vm *vm);
 /* Runs guest user code until something has to be done in kernel mode. */
 void user_run(struct vm *vm);
 

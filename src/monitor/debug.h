@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The debugger's hold on a running VM: breakpoints, watchpoints, single steps,
+ * stopping and going on.
+ *
+ * Guest memory is never written.  A page that a point lies in is *owned*: it is
+ * not executable in any view, not writable where writes are watched, and not
+ * there at all where reads are.  Whatever the guest does with it comes to the
+ * monitor, which carries out that one instruction itself; so points survive all
+ * that the guest does to its memory, cannot be seen by it, and cost nothing
+ * elsewhere.
+ */
+#ifndef LILYVM_DEBUG_H
+#define LILYVM_DEBUG_H
+
+#include "gdb/target.h"
+#include "types.h"
+
+#define DEBUG_POINTS 128
+
+struct debug_point {
+	enum gdb_point type;
+	uint32_t addr, len;
+	bool any_space;
+	uint32_t cr3;			/* the address space, unless any_space */
+};
+
+struct debug {
+	/* What the run loop and guestmem.c look at. */
+	bool on;			/* points, or a step: debug_run() before each entry */
+	bool watches;			/* accesses have to be reported */
+	bool hold;			/* a step is under way: interrupts wait */
+	bool direct;			/* one instruction runs on the CPU, with TF set and
+					   every page as without points */
+	volatile int stop_wanted;
+
+	enum gdb_resume how;
+	uint32_t start, end;		/* GDB_RANGE */
+	bool moved;			/* something has been carried out since the resume */
+	bool waking;			/* the step began in hlt: it ends with the interrupt */
+	bool one;			/* the instruction at eip touches an owned page */
+	bool trapped;			/* direct: TF has trapped */
+	/* An interrupt within a range: its handler runs up to its return. */
+	bool over;
+	uint32_t over_at, over_esp, over_cr3;
+	struct gdb_stop_info hit;	/* GS_WATCH: to be told after the instruction */
+
+	uint64_t pages;			/* hash of the owned pages' numbers */
+	unsigned npoints;
+	struct debug_point point[DEBUG_POINTS];
+};
+
+/* ---- the debugger's side (gdb/target.c) ---- */
+
+bool debug_insert(struct vm *vm, enum gdb_point type, uint32_t addr, uint32_t len, bool any_space);
+bool debug_remove(struct vm *vm, enum gdb_point type, uint32_t addr, uint32_t len);
+void debug_remove_all(struct vm *vm);
+void debug_resume(struct vm *vm, enum gdb_resume how, uint32_t start, uint32_t end);
+
+/* ---- the run loop's side ---- */
+
+/* After a kick: the debugger may have something to say, or be told. */
+void debug_service(struct vm *vm);
+/* Before the guest is entered: stops at a breakpoint, carries out a step or an
+ * instruction in an owned page.  False: the guest can run directly. */
+bool debug_run(struct vm *vm);
+/* Is the code at eip in an owned page? */
+bool debug_covers(struct vm *vm);
+/* A page fault at a was caused by an owned page: debug_run() does what is to do. */
+bool debug_fault(struct vm *vm, uint32_t a);
+/* #DB while d->direct; status: what the guest would find in DR6.  True if the
+ * guest has to get it, too. */
+bool debug_trap(struct vm *vm, uint32_t *status);
+
+/* The view's entry e of the page at va, without the rights that points take. */
+uint32_t debug_entry(const struct vm *vm, uint32_t cr3, uint32_t va, uint32_t e);
+/* An instruction accesses n bytes at a. */
+void debug_access(struct vm *vm, uint32_t a, uint32_t n, bool write);
+
+#endif
