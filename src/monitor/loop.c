@@ -380,7 +380,7 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 
 	vm->stats.trap_pf++;
 	/* sti or popf with an interrupt pending. */
-	if (vm->tramps.on && tramp_in_window(a)) {
+	if (vm->tramps.on && (a & PAGE_MASK) == RT_IF) {
 		loop_step(vm);
 		return;
 	}
@@ -424,7 +424,7 @@ static bool in_jump(const struct vm *vm)
 	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
 	const struct tramp *t = vm->tramps.on ? tramp_covering(vm, a) : NULL;
 
-	return t && t->site != a;
+	return t && (t->site != a || (vm->cpu.eflags & FL_TF));
 }
 
 /* #GP and its like: a sensitive instruction, or a fault of the guest's own that
@@ -529,16 +529,25 @@ void loop_enter(struct vm *vm)
 		       c->seg[S_CS].sel, c->seg[S_SS].sel, c->seg[S_DS].sel);
 		return;
 	}
+	if (exit == HOST_EXIT_GATE)
+		hc->eip = tramp_exit(vm);
 	if (hc->eip != c->eip)
 		c->shadow = false;
 	memcpy(c->gpr, hc->gpr, sizeof c->gpr);
 	c->eip = hc->eip;
 	c->eflags = (c->eflags & ~real) | (hc->eflags & real);
 	tramp_leave(vm);
-	if (exit == HOST_EXIT_KICK)
+	switch (exit) {
+	case HOST_EXIT_KICK:
 		vm->stats.kernel_kicks++;
-	else
+		break;
+	case HOST_EXIT_GATE:
+		vm->stats.kernel_gates++;
+		loop_step(vm);
+		break;
+	default:
 		kernel_trap(vm);
+	}
 }
 
 static void kernel_run(struct vm *vm)

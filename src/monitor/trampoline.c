@@ -26,7 +26,8 @@ struct emitter {
 	 * they lead. */
 	struct { unsigned off; uint32_t target; } rel[4];
 	unsigned nrel;
-	bool full, ended;
+	bool full;
+	bool left;			/* control has gone elsewhere: the rest is only looked at */
 };
 
 static void point(struct emitter *m, unsigned guest, enum tramp_undo undo)
@@ -133,6 +134,18 @@ static void emit_mov_from_sreg(struct emitter *m, const struct insn *insn)
 	word(m, RT_SEL(insn->reg));
 }
 
+/* The monitor carries out the instruction, and goes on behind it. */
+static void emit_gate(struct emitter *m)
+{
+	OP(UNDO_NONE, "\xc7\x05");			/* movl $eip, RT_EXIT */
+	word(m, RT_EXIT);
+	word(m, m->t.site + m->at);
+	OP(UNDO_NONE, "\xea");				/* ljmp $HOST_CS64, $RT_GATE */
+	word(m, RT_GATE);
+	bytes(m, &(uint16_t){ HOST_CS64 }, 2);
+	m->left = true;
+}
+
 /* Has insn a form that needs no trap? */
 static bool has_fast_form(const struct insn *insn)
 {
@@ -149,6 +162,10 @@ static bool has_fast_form(const struct insn *insn)
 
 static void emit_sensitive(struct emitter *m, const struct insn *insn)
 {
+	if (!has_fast_form(insn)) {
+		emit_gate(m);
+		return;
+	}
 	switch (insn->kind) {
 	case IK_PUSHF:
 		emit_pushf(m);
@@ -171,6 +188,13 @@ static void emit_sensitive(struct emitter *m, const struct insn *insn)
 	}
 }
 
+/* Exceptions by design stay what they are. */
+static bool has_form(const struct tramps *ts, const struct insn *insn)
+{
+	return has_fast_form(insn) ||
+	       (ts->gate && (insn->cls == IC_SILENT || insn->cls == IC_PRIVILEGED));
+}
+
 /* A harmless instruction; relative branches are bent to their targets. */
 static bool emit_harmless(struct emitter *m, const struct insn *insn, const uint8_t *b, uint32_t next)
 {
@@ -179,7 +203,7 @@ static bool emit_harmless(struct emitter *m, const struct insn *insn, const uint
 
 	if (!insn->is_branch) {
 		op(m, UNDO_NONE, (const char *)b, insn->len);
-		m->ended = opc == 0xc3 || opc == 0xc2 || (opc == 0xff && insn->reg == 4);
+		m->left = opc == 0xc3 || opc == 0xc2 || (opc == 0xff && insn->reg == 4);
 		/* An indirect call would leave an address in the window. */
 		return !(opc == 0xff && insn->reg == 2);
 	}
@@ -190,11 +214,11 @@ static bool emit_harmless(struct emitter *m, const struct insn *insn, const uint
 		word(m, next);
 		OP(UNDO_WORD, "\xe9");			/* jmp target */
 		relative(m, next + insn->imm);
-		m->ended = true;
+		m->left = true;
 	} else if (opc == 0xe9 || opc == 0xeb) {
 		OP(UNDO_NONE, "\xe9");
 		relative(m, next + insn->imm);
-		m->ended = true;
+		m->left = true;
 	} else if ((opc & 0xfff0) == 0x70 || (opc & 0xfff0) == 0xf80) {
 		cc = 0x80 | (opc & 15);
 		OP(UNDO_NONE, "\x0f");
@@ -304,8 +328,12 @@ static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 	if (m->at && ts_landed(&vm->tramps, vm->cpu.eip))
 		return false;
 	m->bounds |= 1u << m->at;
+	if (m->left) {
+		m->at += insn->len;
+		return true;
+	}
 	if (insn->kind != IK_NONE) {
-		if (!has_fast_form(insn))
+		if (!has_form(&vm->tramps, insn))
 			return false;
 		emit_sensitive(m, insn);
 	} else {
@@ -341,6 +369,16 @@ static bool read_original(struct vm *vm, struct emitter *m)
 			memcpy(t->original + k, b, TRAMP_JUMP - k);
 	}
 	return true;
+}
+
+static uint8_t *window_at(struct vm *vm, uint32_t a)
+{
+	return vm->tramps.alias + (a - WINDOW_START);
+}
+
+static uint32_t *window_word(struct vm *vm, uint32_t a)
+{
+	return (uint32_t *)window_at(vm, a);
 }
 
 /* Only pages in use are there at all: an access of the guest to anything else in
@@ -385,7 +423,7 @@ static bool install(struct vm *vm, struct emitter *m)
 	*t = m->t;
 	own(ts, t, i + 1);
 	open_pages(ts, t);
-	memcpy(ts->alias + (t->addr - WINDOW_START), m->code, m->n);
+	memcpy(window_at(vm, t->addr), m->code, m->n);
 	rel = t->addr - (t->site + TRAMP_JUMP);
 	site[0] = 0xe9;
 	memcpy(site + 1, &rel, 4);
@@ -405,13 +443,10 @@ static bool build_at(struct vm *vm, uint32_t site, uint32_t hot)
 	if (PAGE_SIZE - (site & ~PAGE_MASK) < 16 || !mmu_probe(vm, GVA(site), &w))
 		return false;
 	m.t.gpa = w.pa.v | (site & ~PAGE_MASK);
-	while (ok && (m.at < TRAMP_JUMP || site + m.at <= hot)) {
-		if (m.ended || (m.at && tramp_covering(vm, site + m.at)))
-			ok = false;
-		else
-			ok = emit_one(vm, &m, &after_sti);
-	}
-	if (ok && after_sti) {
+	while (ok && (m.at < TRAMP_JUMP || site + m.at <= hot))
+		ok = !(m.left && site + m.at <= hot) && !(m.at && tramp_covering(vm, site + m.at)) &&
+		     emit_one(vm, &m, &after_sti);
+	if (ok && after_sti && !m.left) {
 		const struct insn *next;
 		struct fault f;
 
@@ -422,7 +457,7 @@ static bool build_at(struct vm *vm, uint32_t site, uint32_t hot)
 	vm->cpu.eip = eip;
 	if (!ok || !read_original(vm, &m))
 		return false;
-	if (!m.ended) {
+	if (!m.left) {
 		struct emitter *p = &m;
 
 		point(p, m.at, UNDO_NONE);
@@ -513,18 +548,18 @@ void tramp_heat(struct vm *vm, const struct insn *insn)
 	unsigned slot = (site ^ site >> 12) % TRAMP_HEAT;
 	const struct tramp *t;
 
-	if (!ts->on || !vcpu_paging(&vm->cpu) || !has_fast_form(insn) || vm->cpu.seg[S_CS].base)
+	if (!ts->on || !vcpu_paging(&vm->cpu) || !has_form(ts, insn) || vm->cpu.seg[S_CS].base)
 		return;
-	if (window_taken(vm)) {
-		tramp_disable(vm, "the guest has mapped the window's addresses");
-		return;
-	}
 	if (ts->heat[slot].site != site) {
 		ts->heat[slot].site = site;
 		ts->heat[slot].count = 0;
 	}
 	if (ts->heat[slot].count == NEVER || ++ts->heat[slot].count < HOT)
 		return;
+	if (window_taken(vm)) {
+		tramp_disable(vm, "the guest has mapped the window's addresses");
+		return;
+	}
 	t = tramp_covering(vm, site);
 	ts->heat[slot].count = t || !build(vm, site) ? NEVER : 0;
 }
@@ -615,20 +650,19 @@ int tramp_init(struct vm *vm, struct error *e)
 {
 	void *alias;
 
-	if (host_window_create(WINDOW_START, WINDOW_SIZE, RT_CODE, &alias, e))
+	if (host_window_create(WINDOW_START, WINDOW_SIZE, RT_GATE, &alias, e))
 		return -1;
 	vm->tramps.alias = alias;
 	vm->tramps.rights = HP_R | HP_W;
 	vm->tramps.on = true;
+	if (host_gate_install(vm->hc, RT_GATE, window_at(vm, RT_GATE))) {
+		memcpy(window_at(vm, RT_HC), &vm->hc, sizeof vm->hc);
+		vm->tramps.gate = !host_low_protect(RT_GATE, PAGE_SIZE, HP_R | HP_X);
+	}
 	return 0;
 }
 
 /* ---- entering and leaving ---- */
-
-static uint32_t *window_word(struct vm *vm, uint32_t a)
-{
-	return (uint32_t *)(vm->tramps.alias + (a - WINDOW_START));
-}
 
 /* Flags that only the emulator keeps right: with one of them set, pushf and
  * popf must trap. */
@@ -710,4 +744,9 @@ void tramp_leave(struct vm *vm)
 			c->eip = t->site + t->point[i].guest;
 			return;
 		}
+}
+
+uint32_t tramp_exit(struct vm *vm)
+{
+	return *window_word(vm, RT_EXIT);
 }

@@ -46,6 +46,7 @@ struct tramp {
 struct tramps {
 	bool on;
 	uint8_t *alias;			/* the monitor's view of the window */
+	bool gate;			/* instructions without a fast form can leave without a trap */
 	unsigned rights;		/* of the page of RT_IF, HP_* */
 	struct tramp tramp[TRAMP_MAX];
 	unsigned n;			/* used so far; freed ones are reused */
@@ -81,6 +82,8 @@ void tramp_drop_frame(struct vm *vm, uint32_t frame);
  * window; eip out of a trampoline into the guest's code. */
 void tramp_enter(struct vm *vm);
 void tramp_leave(struct vm *vm);
+/* The eip of the sensitive instruction that took the gate. */
+uint32_t tramp_exit(struct vm *vm);
 
 static inline bool tramp_in_window(uint32_t a)
 {
