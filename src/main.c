@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command `lilyvm`: subcommands, start-up and end. */
+#include "debugger.h"
 #include "error.h"
 #include "hostos/probe.h"
 #include "hostos/process.h"
@@ -154,6 +155,8 @@ static int help_on(const struct command *c)
 {
 	if (c->run == command_run)
 		options_help(stdout);
+	else if (c->run == debugger_run)
+		printf("%s\n", debugger_help);
 	else
 		printf("usage: lilyvm %s\n%s\n", c->synopsis, c->help);
 	return ST_OK;
@@ -179,6 +182,8 @@ static int command_help(int argc, char **argv, struct error *e)
 static const struct command commands[] = {
 	{ "run", command_run, "run [options] KERNEL [DISK...]",
 	  "run a kernel in a virtual machine" },
+	{ "gdb", debugger_run, "gdb [options] KERNEL [DISK...]",
+	  "run a kernel under gdb, stopped at its first instruction" },
 	{ "check", command_check, "check KERNEL",
 	  "list a kernel's sensitive instructions; status 1 if there are any left" },
 	{ "info", command_info, "info KERNEL", "say what a kernel file is" },

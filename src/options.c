@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "hostos/file.h"
+#include "hostos/gdbport.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -263,6 +264,22 @@ static int set_time_limit(struct vm_config *cfg, char *word, struct error *e)
 	return 0;
 }
 
+static int set_gdb(struct vm_config *cfg, char *word, struct error *e)
+{
+	if (!gdbport_spec_ok(word))
+		return bad(e, "--gdb", word, "is none of [HOST:]PORT, unix:PATH, stdio");
+	cfg->gdb = word;
+	return 0;
+}
+
+static int set_gdb_wait(struct vm_config *cfg, char *word, struct error *e)
+{
+	(void)word;
+	(void)e;
+	cfg->gdb_wait = true;
+	return 0;
+}
+
 static int ask_help(struct vm_config *cfg, char *word, struct error *e)
 {
 	(void)word;
@@ -301,6 +318,10 @@ static const struct option_row {
 	  "host CPU to run on (default auto)" },
 	{ 0, "time-limit", required_argument, set_time_limit, "SECONDS",
 	  "end the VM after this time (status 124)" },
+	{ 0, "gdb", required_argument, set_gdb, "[HOST:]PORT|unix:PATH|stdio",
+	  "where a debugger may connect (HOST is 127.0.0.1)" },
+	{ 0, "gdb-wait", no_argument, set_gdb_wait, "",
+	  "let the guest start when the debugger says so" },
 	{ 'h', "help", no_argument, ask_help, "", "this text" },
 };
 
@@ -399,6 +420,16 @@ static int bad_option(int c, char **argv, struct error *e)
 	return fail(e, ST_USAGE, "unknown or ambiguous option '%s'" HINT, word);
 }
 
+/* Options that do not go with each other, or without each other. */
+static int check_gdb(const struct vm_config *cfg, struct error *e)
+{
+	if (cfg->gdb_wait && !cfg->gdb)
+		return fail(e, ST_USAGE, "--gdb-wait: no --gdb says where to wait" HINT);
+	if (cfg->gdb && !strcmp(cfg->gdb, "stdio") && cfg->console == CONSOLE_STDIO)
+		return fail(e, ST_USAGE, "--gdb stdio needs another --console than stdio" HINT);
+	return OPTIONS_RUN;
+}
+
 static int take_plain_words(struct vm_config *cfg, int argc, char **argv, struct error *e)
 {
 	if (optind == argc)
@@ -409,7 +440,7 @@ static int take_plain_words(struct vm_config *cfg, int argc, char **argv, struct
 	for (; optind < argc; optind++)
 		if (add_disk_word(cfg, argv[optind], true, e) < 0)
 			return OPTIONS_BAD;
-	return OPTIONS_RUN;
+	return check_gdb(cfg, e);
 }
 
 enum options_result options_parse(struct vm_config *cfg, int argc, char **argv, struct error *e)

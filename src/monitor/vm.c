@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "monitor/machine.h"
 
+#include "gdb/gdb.h"
+#include "gdb/target.h"
 #include "hostos/probe.h"
 #include "runtime/abi.h"
 
@@ -40,6 +42,8 @@ void vm_quit(struct vm *vm, int status, const char *reason)
 {
 	vm_end(vm, status, "%s", reason);
 	console_cancel(vm->plat.console);
+	if (vm->gdb)
+		gdb_cancel(vm->gdb);
 	host_kick(vm->hc);
 }
 
@@ -112,6 +116,23 @@ static int load_kernel(struct vm *vm, struct error *e)
 	return scan_kernel(vm, e);
 }
 
+static void kick_vm(void *ctx)
+{
+	struct vm *vm = ctx;
+
+	host_kick(vm->hc);
+}
+
+/* Last of all, so that who finds the port finds a VM. */
+static int open_gdb(struct vm *vm, struct error *e)
+{
+	if (!vm->cfg.gdb)
+		return 0;
+	if (vm->cfg.gdb_wait)
+		target_interrupt(vm);
+	return gdb_open(&vm->gdb, vm, vm->cfg.gdb, vm->cfg.gdb_wait, kick_vm, vm, e);
+}
+
 int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 {
 	struct vm *vm = calloc(1, sizeof *vm);
@@ -140,13 +161,14 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	if (platform_create(vm, e) || load_kernel(vm, e))
 		return -1;
 	platform_reset(vm);
-	return 0;
+	return open_gdb(vm, e);
 }
 
 void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
+	gdb_close(&vm->gdb);
 	pool_free(vm);
 	engine_destroy(vm->engine);
 	platform_destroy(vm);
@@ -215,6 +237,8 @@ int vm_run(struct vm *vm, struct error *e)
 		event_timer_arm(vm, event_timer_new(vm, time_limit, vm), vm->cfg.time_limit * 1000000000ull);
 	vm->events.rearm = true;
 	loop_run(vm);
+	if (vm->gdb)
+		gdb_stopped(vm->gdb, &(struct gdb_stop_info){ .why = GS_ENDED, .status = vm->status });
 	/* Output must be complete before the reason is told. */
 	if (vm->status == ST_LIMIT)
 		dump_guest(vm, stderr, vm->reason);
@@ -223,6 +247,17 @@ int vm_run(struct vm *vm, struct error *e)
 	e->status = vm->status;
 	snprintf(e->text, sizeof e->text, "%s", vm->reason);
 	return vm->status;
+}
+
+bool vm_wait_stopped(struct vm *vm)
+{
+	if (!vm->hc->kick)
+		host_wait_kick(vm->hc);
+	vm->hc->kick = 0;
+	platform_poll(vm);
+	/* A timer's kick may have been taken here. */
+	vm->events.rearm = true;
+	return !vm->ending;
 }
 
 /* ---- the monitor prompt ---- */
