@@ -104,7 +104,8 @@ static bool may_be_patched(struct vm *vm, uint32_t a)
 	return mmu_probe(vm, GVA(a), &w) && w.pa.v < vm->ram.size && vm->frames[w.pa.v >> PAGE_SHIFT].code;
 }
 
-/* User mode may run text that kernel mode runs, too, and that has been patched. */
+/* User mode may run text that kernel mode runs, too, and that has been patched;
+ * the kernel's own sections are patched before they first run. */
 static void restore_shared(struct vm *vm, uint32_t a, uint8_t bytes[16])
 {
 	uint32_t off = a & ~PAGE_MASK, room = PAGE_SIZE - off;
@@ -125,8 +126,7 @@ const struct insn *loop_fetch(struct vm *vm, struct fault *f)
 		return fetch_patched(vm, a, bits, f);
 	if (!read_code(vm, a, bytes, bits, f))
 		return NULL;
-	if (c->cpl == 3)
-		restore_shared(vm, a, bytes);
+	restore_shared(vm, a, bytes);
 	return valid(insncache_get(&vm->insns, a, bytes, bits), f);
 }
 
