@@ -206,11 +206,6 @@ static bool write_memory_binary(struct gdb *g, struct packet_reader *r)
 
 /* ---- points ---- */
 
-struct point {
-	enum gdb_point type;
-	uint32_t addr, len;
-};
-
 /* TYPE,ADDRESS,KIND; the kind of a breakpoint is its length, which is known.
  * Conditions and commands behind ; were not offered. */
 static bool get_point(struct packet_reader *r, struct point *p)
@@ -220,7 +215,7 @@ static bool get_point(struct packet_reader *r, struct point *p)
 	if (!packet_get_number(r, &type) || !packet_get(r, ",") || !get_range(r, &addr, &len) ||
 	    packet_left(r) || type > GP_ACCESS || addr > UINT32_MAX || len > UINT32_MAX)
 		return false;
-	*p = (struct point){ (enum gdb_point)type, (uint32_t)addr, (uint32_t)len };
+	*p = (struct point){ .type = (enum gdb_point)type, .addr = (uint32_t)addr, .len = (uint32_t)len };
 	return true;
 }
 
@@ -228,9 +223,10 @@ static bool insert_point(struct gdb *g, struct packet_reader *r)
 {
 	struct point p;
 
-	if (!get_point(r, &p) || !target_insert(g->vm, p.type, p.addr, p.len, g->any_space))
+	if (!get_point(r, &p))
 		return reply(g, E_ARGUMENT);
-	return reply(g, "OK");
+	p.any_space = g->any_space;
+	return reply(g, points_insert(&g->points, g->vm, &p) ? "OK" : E_ARGUMENT);
 }
 
 static bool remove_point(struct gdb *g, struct packet_reader *r)
@@ -240,7 +236,7 @@ static bool remove_point(struct gdb *g, struct packet_reader *r)
 	if (!get_point(r, &p))
 		return reply(g, E_ARGUMENT);
 	/* Removing twice is as good as once. */
-	target_remove(g->vm, p.type, p.addr, p.len);
+	points_remove(&g->points, &p);
 	return reply(g, "OK");
 }
 
@@ -374,7 +370,7 @@ static bool detach(struct gdb *g, struct packet_reader *r)
 	(void)r;
 	reply(g, "OK");
 	session_send(g);
-	target_remove_all(g->vm);
+	points_clear(&g->points, g->vm);
 	session_resume(g, GDB_CONTINUE, 0, 0, false);
 	return false;
 }

@@ -83,6 +83,7 @@ static void report_stop(struct gdb *g)
 
 void session_resume(struct gdb *g, enum gdb_resume how, uint32_t start, uint32_t end, bool report)
 {
+	points_settle(&g->points, g->vm);
 	g->running = true;
 	g->owes_stop = report;
 	target_resume(g->vm, how, start, end);
@@ -128,7 +129,7 @@ static void left(struct gdb *g)
 static void clear_abandoned(struct gdb *g)
 {
 	if (g->abandoned)
-		target_remove_all(g->vm);
+		points_clear(&g->points, g->vm);
 	g->abandoned = false;
 }
 

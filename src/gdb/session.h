@@ -5,6 +5,7 @@
 
 #include "gdb/gdb.h"
 #include "gdb/packet.h"
+#include "gdb/points.h"
 #include "gdb/target.h"
 #include "hostos/gdbport.h"
 
@@ -28,6 +29,7 @@ struct gdb {
 	bool swbreak, hwbreak;		/* it understands these stop reasons */
 	bool any_space;			/* points in user space are for every address space */
 	struct gdb_stop_info stop;
+	struct points points;
 };
 
 /* gdb.c: sends what stands in g->out. */

@@ -294,16 +294,61 @@ START_TEST(points)
 		ck_assert_str_eq(answer(word), "OK");
 	}
 	ck_assert_uint_eq(vm.inserts, 5);
-	ck_assert_uint_eq(vm.removes, 5);
+	ck_assert_uint_eq(vm.removes, 0);
 	vm.refuse = true;
 	ck_assert_str_eq(answer("Z2,0,4"), "E22");
+	/* It was tried again without those that are leaving. */
+	ck_assert_uint_eq(vm.removes, 5);
+	ck_assert_uint_eq(vm.inserts, 7);
 	ck_assert_str_eq(answer("z2,0,4"), "OK");
 	ck_assert_str_eq(answer("Z5,0,4"), "E22");
 	ck_assert_str_eq(answer("Z0,100000000,1"), "E22");
 	ck_assert_str_eq(answer("Z0,0,100000000"), "E22");
 	ck_assert_str_eq(answer("Z0,0"), "E22");
 	ck_assert_str_eq(answer("Z0,0,1;X1,0"), "E22");
-	ck_assert_uint_eq(vm.inserts, 6);
+	ck_assert_uint_eq(vm.inserts, 7);
+}
+END_TEST
+
+/* gdb takes points out at a stop and puts them back: the VM keeps them, and the
+ * address spaces that they were set in. */
+START_TEST(points_stay)
+{
+	ask("Z0,1000,1");
+	ask("Z0,2000,1");
+	ask("c");
+	ask("z0,1000,1");
+	ask("z0,2000,1");
+	ask("Z0,2000,1");
+	ck_assert_uint_eq(vm.inserts, 2);
+	ck_assert_uint_eq(vm.removes, 0);
+	/* Now the first is really gone. */
+	ask("s");
+	ck_assert_uint_eq(vm.removes, 1);
+	ck_assert_uint_eq(vm.addr, 0x1000);
+	ask("Z0,1000,1");
+	ck_assert_uint_eq(vm.inserts, 3);
+	/* For all address spaces it is another point. */
+	ask("qRcmd,616e792d7370616365206f6e");
+	ask("Z0,1000,1");
+	ck_assert_uint_eq(vm.removes, 2);
+	ck_assert_uint_eq(vm.inserts, 4);
+	ck_assert(vm.any_space);
+}
+END_TEST
+
+START_TEST(many_points)
+{
+	char word[32];
+
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(word, sizeof(word), "Z0,%x,1", i);
+		ck_assert_str_eq(answer(word), "OK");
+	}
+	ck_assert_str_eq(answer("Z0,100,1"), "E22");
+	ask("z0,5,1");
+	ck_assert_str_eq(answer("Z0,100,1"), "OK");
+	ck_assert_uint_eq(vm.removes, 1);
 }
 END_TEST
 
@@ -604,6 +649,8 @@ int main(void)
 	tcase_add_test(tests, memory_read);
 	tcase_add_test(tests, memory_write);
 	tcase_add_test(tests, points);
+	tcase_add_test(tests, points_stay);
+	tcase_add_test(tests, many_points);
 	tcase_add_test(tests, target_description);
 	tcase_add_test(tests, monitor);
 	tcase_add_test(tests, monitor_output);
