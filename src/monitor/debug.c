@@ -365,6 +365,8 @@ static bool one_instruction(struct vm *vm)
 	const struct insn *insn;
 	struct fault f;
 
+	if (!c->cpl)
+		loop_scan(vm);
 	insn = loop_fetch(vm, &f);
 	if (insn && needs_cpu(vm, insn))
 		return run_directly(vm, insn);

@@ -328,6 +328,21 @@ static void check_entry(struct vm *vm)
 	scan_code(vm, a, w.pa.v >> PAGE_SHIFT, a);
 }
 
+void loop_scan(struct vm *vm)
+{
+	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip, frame;
+	struct fault f;
+	struct walk w;
+
+	if (!mmu_translate(vm, GVA(a), ACC_READ, &w, &f) || w.pa.v >= vm->ram.size)
+		return;
+	frame = w.pa.v >> PAGE_SHIFT;
+	if (vm->frames[frame].code && codemap_boundary(vm->code, GPA(w.pa.v | (a & ~PAGE_MASK))))
+		return;
+	scan_code(vm, a, frame, a);
+	view_make_code(vm, frame);
+}
+
 /* A mapping that the next CR3 load takes away: of a user page, and (where the
  * kernel's own are global) of a temporary alias. */
 static bool short_lived(const struct vm *vm, const struct walk *w)

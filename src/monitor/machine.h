@@ -197,6 +197,8 @@ enum interp_result fpu_emulate(struct vm *vm, const struct insn *insn, struct fa
 void loop_run(struct vm *vm);
 /* Kernel code runs directly until it comes back; deals with why it did. */
 void loop_enter(struct vm *vm);
+/* Makes the kernel code at eip known as if it were about to run directly. */
+void loop_scan(struct vm *vm);
 /* Interprets the instruction at eip, in kernel or virtual-8086 mode. */
 void loop_step(struct vm *vm);
 /* Bytes at eip as the guest's compiler wrote them; returns the decoded

@@ -322,16 +322,21 @@ static void frame_rights(struct vm *vm, uint32_t frame, uint32_t clear)
 				entry_rights_set(v, i << 22 | j << 12, 0, clear);
 }
 
+void view_make_code(struct vm *vm, uint32_t frame)
+{
+	if (vm->frames[frame].code)
+		return;
+	vm->frames[frame].code = true;
+	frame_rights(vm, frame, VE_W);
+	/* The monitor's own write translations must notice too. */
+	gmem_flush(vm);
+}
+
 void view_make_exec(struct view *v, uint32_t va, uint32_t frame)
 {
 	struct vm *vm = v->vm;
 
-	if (!vm->frames[frame].code) {
-		vm->frames[frame].code = true;
-		frame_rights(vm, frame, VE_W);
-		/* The monitor's own write translations must notice too. */
-		gmem_flush(vm);
-	}
+	view_make_code(vm, frame);
 	entry_rights_set(v, va, VE_X, VE_W);
 	vm->stats.exec_fills++;
 }

@@ -59,7 +59,9 @@ static inline uint32_t view_entry(const struct view *v, uint32_t va)
  */
 bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how);
 
-/* Kernel view: makes a scanned page executable, or a code page writable. */
+/* Kernel view: protects a scanned page from writes; makes it executable, too; or
+ * makes a code page writable. */
+void view_make_code(struct vm *vm, uint32_t frame);
 void view_make_exec(struct view *v, uint32_t va, uint32_t frame);
 void view_make_writable(struct vm *vm, uint32_t frame);
 
