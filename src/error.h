@@ -10,7 +10,8 @@
 /* Exit statuses of `lilyvm`; documented in lilyvm(1). */
 enum status {
 	ST_OK = 0,		/* guest powered off, or halted for good */
-	ST_LEFT = 1,		/* `lilyvm check`: something sensitive is left; `lilyvm host`: something is missing */
+	ST_LEFT = 1,		/* `lilyvm check`: something sensitive is left;
+				   `lilyvm host`: something is missing */
 	ST_USAGE = 64,		/* the command line is wrong */
 	ST_IMAGE = 65,		/* a kernel, initrd or disk image is not usable */
 	ST_NOINPUT = 66,	/* a file is missing or cannot be read */

@@ -312,7 +312,7 @@ static const struct reg regs[] = {
 	{ VIRTIO_COMMON + 16, 2, 0, get_no_vector, NULL },	/* config_msix_vector */
 	{ VIRTIO_COMMON + 18, 2, 0, get_nqueues, NULL },
 	{ VIRTIO_COMMON + 20, 1, 0, get_status, set_status },
-	{ VIRTIO_COMMON + 21, 1, 0, get_zero, NULL },		/* config_generation: never changes */
+	{ VIRTIO_COMMON + 21, 1, 0, get_zero, NULL },	/* config_generation: never changes */
 	{ VIRTIO_COMMON + 22, 2, 0, get_queue_sel, set_queue_sel },
 	{ VIRTIO_COMMON + 24, 2, 0, get_queue_size, set_queue_size },
 	{ VIRTIO_COMMON + 26, 2, 0, get_no_vector, NULL },	/* queue_msix_vector */

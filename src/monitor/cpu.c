@@ -22,7 +22,8 @@
 #define F_SSE2 (1u << 26)
 /* Leaf 1 ECX: instructions on general and XMM registers only, taken from the
  * host: SSE3 PCLMULQDQ SSSE3 CMPXCHG16B(no) SSE4.1 SSE4.2 MOVBE POPCNT AES RDRAND */
-#define F1_ECX_HOST (1u << 0 | 1u << 1 | 1u << 9 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 | 1u << 25 | 1u << 30)
+#define F1_ECX_HOST (1u << 0 | 1u << 1 | 1u << 9 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 | \
+		     1u << 25 | 1u << 30)
 #define F1_ECX_HYPERVISOR (1u << 31)
 /* Leaf 7 EBX: ERMS, taken from the host */
 #define F7_EBX_HOST (1u << 9)
@@ -38,8 +39,9 @@ static const struct model {
 	uint32_t max_leaf, signature, edx;
 	bool modern;			/* leaf 1 ECX, extended leaves */
 } models[] = {
-	{ "686", 0x16, 0x106ca, F_FPU | F_DE | F_PSE | F_TSC | F_MSR | F_CX8 | F_SEP | F_PGE | F_CMOV | F_PAT |
-	  F_CLFSH | F_MMX | F_FXSR | F_SSE | F_SSE2, true },
+	{ "686", 0x16, 0x106ca,
+	  F_FPU | F_DE | F_PSE | F_TSC | F_MSR | F_CX8 | F_SEP | F_PGE | F_CMOV | F_PAT | F_CLFSH |
+	  F_MMX | F_FXSR | F_SSE | F_SSE2, true },
 	{ "pentium", 1, 0x0543, F_FPU | F_DE | F_PSE | F_TSC | F_MSR | F_CX8 | F_MMX, false },
 	{ "486", 1, 0x0480, F_FPU, false },
 };
@@ -280,7 +282,8 @@ bool cpu_set_cr4(struct vm *vm, uint32_t v)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t edx = model_of(vm)->edx, changed = c->cr4 ^ v;
-	uint32_t allowed = CR4_TSD | CR4_DE | (edx & F_PSE ? CR4_PSE : 0) | (edx & F_PGE ? CR4_PGE : 0) |
+	uint32_t allowed = CR4_TSD | CR4_DE | (edx & F_PSE ? CR4_PSE : 0) |
+			   (edx & F_PGE ? CR4_PGE : 0) |
 			   (edx & F_FXSR ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0);
 
 	if (v & ~allowed)

@@ -16,15 +16,17 @@ void dump_registers(struct vm *vm, FILE *out)
 
 	for (i = 0; i < R_COUNT; i++)
 		fprintf(out, "%s %08x%s", gpr[i], c->gpr[i], i % 4 == 3 ? "\n" : "  ");
-	fprintf(out, "eip %08x  eflags %08x  cpl %u%s\n", c->eip, c->eflags, c->cpl, c->halted ? "  halted" : "");
+	fprintf(out, "eip %08x  eflags %08x  cpl %u%s\n", c->eip, c->eflags, c->cpl,
+		c->halted ? "  halted" : "");
 	for (i = 0; i < S_COUNT; i++)
-		fprintf(out, "%s %04x base %08x limit %08x attr %04x\n", sreg[i], c->seg[i].sel, c->seg[i].base,
-			c->seg[i].limit, c->seg[i].attr);
-	fprintf(out, "tr %04x base %08x limit %x  ldtr %04x base %08x limit %x\n", c->tr.sel, c->tr.base,
-		c->tr.limit, c->ldtr.sel, c->ldtr.base, c->ldtr.limit);
-	fprintf(out, "gdtr %08x/%x  idtr %08x/%x\n", c->gdtr.base, c->gdtr.limit, c->idtr.base, c->idtr.limit);
-	fprintf(out, "cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x  dr6 %08x  dr7 %08x\n", c->cr0, c->cr2, c->cr3,
-		c->cr4, c->dr[6], c->dr[7]);
+		fprintf(out, "%s %04x base %08x limit %08x attr %04x\n", sreg[i], c->seg[i].sel,
+			c->seg[i].base, c->seg[i].limit, c->seg[i].attr);
+	fprintf(out, "tr %04x base %08x limit %x  ldtr %04x base %08x limit %x\n", c->tr.sel,
+		c->tr.base, c->tr.limit, c->ldtr.sel, c->ldtr.base, c->ldtr.limit);
+	fprintf(out, "gdtr %08x/%x  idtr %08x/%x\n", c->gdtr.base, c->gdtr.limit, c->idtr.base,
+		c->idtr.limit);
+	fprintf(out, "cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x  dr6 %08x  dr7 %08x\n", c->cr0, c->cr2,
+		c->cr3, c->cr4, c->dr[6], c->dr[7]);
 }
 
 void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va)
@@ -42,8 +44,9 @@ void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va)
 	if (w.leaf && w.leaf != w.pde)
 		fprintf(out, "pte %08x ", *w.leaf);
 	if (ok)
-		fprintf(out, "-> physical %08" PRIx64 "%s%s%s", w.pa.v | (va & ~PAGE_MASK), w.flags & PTE_W ? " writable" : "",
-			w.flags & PTE_U ? " user" : "", w.flags & PTE_D ? " dirty" : "");
+		fprintf(out, "-> physical %08" PRIx64 "%s%s%s", w.pa.v | (va & ~PAGE_MASK),
+			w.flags & PTE_W ? " writable" : "", w.flags & PTE_U ? " user" : "",
+			w.flags & PTE_D ? " dirty" : "");
 	else
 		fprintf(out, "not present");
 	fprintf(out, "; kernel view %08x\n", view_entry(&vm->kview, va));

@@ -173,8 +173,8 @@ static enum interp_result do_iret(struct vm *vm, const struct insn *insn, struct
 }
 
 /* int n, int3 and into push the address behind the instruction. */
-static enum interp_result software_interrupt(struct vm *vm, const struct insn *insn, unsigned vector,
-					     struct fault *f)
+static enum interp_result software_interrupt(struct vm *vm, const struct insn *insn,
+					     unsigned vector, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 
@@ -291,7 +291,8 @@ static enum interp_result do_pop_sreg(struct vm *vm, const struct insn *insn, st
 	return done(&vm->cpu, insn);
 }
 
-static bool read_far(struct vm *vm, const struct insn *insn, uint32_t *off, uint16_t *sel, struct fault *f)
+static bool read_far(struct vm *vm, const struct insn *insn, uint32_t *off, uint16_t *sel,
+		     struct fault *f)
 {
 	gva_t a = interp_ea(&vm->cpu, insn);
 
@@ -326,7 +327,8 @@ static enum interp_result do_lsreg(struct vm *vm, const struct insn *insn, struc
 
 /* Checks the code segment of a direct far jump or call. Call gates are not done
  * (INTERP_UNKNOWN). */
-static enum interp_result far_target(struct vm *vm, uint16_t sel, struct segment *cs, struct fault *f)
+static enum interp_result far_target(struct vm *vm, uint16_t sel, struct segment *cs,
+				     struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t d[2];
@@ -389,7 +391,8 @@ static enum interp_result far_task(struct vm *vm, const struct insn *insn, uint1
 	return INTERP_FAULT;
 }
 
-static enum interp_result far_transfer(struct vm *vm, const struct insn *insn, bool call, struct fault *f)
+static enum interp_result far_transfer(struct vm *vm, const struct insn *insn, bool call,
+				       struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t off = insn->imm, words[2];
@@ -402,7 +405,8 @@ static enum interp_result far_transfer(struct vm *vm, const struct insn *insn, b
 		return insn->has_mem ? INTERP_FAULT : raise_fault(f, VEC_UD, 0);
 	task = task_of(vm, sel, &allowed);
 	if (task)
-		return allowed ? far_task(vm, insn, task, call, f) : raise_fault(f, VEC_GP, sel & 0xfffc);
+		return allowed ? far_task(vm, insn, task, call, f) :
+				 raise_fault(f, VEC_GP, sel & 0xfffc);
 	r = far_target(vm, sel, &cs, f);
 	if (r != INTERP_OK)
 		return r;
@@ -553,8 +557,8 @@ static enum interp_result do_load_system(struct vm *vm, const struct insn *insn,
 }
 
 /* Is the descriptor of sel visible for lar, lsl, verr and verw? */
-static bool visible(struct vm *vm, const struct insn *insn, struct segment *s, uint32_t d[2], bool *ok,
-		    struct fault *f)
+static bool visible(struct vm *vm, const struct insn *insn, struct segment *s, uint32_t d[2],
+		    bool *ok, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	struct fault ignored;
@@ -665,7 +669,9 @@ static enum interp_result do_mov_to_cr(struct vm *vm, const struct insn *insn, s
 static unsigned dr_number(const struct vcpu *c, const struct insn *insn)
 {
 	/* DR4 and DR5 are aliases while CR4.DE is clear. */
-	return (insn->reg == 4 || insn->reg == 5) && !(c->cr4 & CR4_DE) ? insn->reg + 2u : insn->reg;
+	bool alias = (insn->reg == 4 || insn->reg == 5) && !(c->cr4 & CR4_DE);
+
+	return alias ? insn->reg + 2u : insn->reg;
 }
 
 static enum interp_result do_mov_dr(struct vm *vm, const struct insn *insn, struct fault *f)
@@ -809,7 +815,8 @@ static enum interp_result do_sysexit(struct vm *vm, const struct insn *insn, str
 {
 	struct vcpu *c = &vm->cpu;
 	uint16_t cs = c->sysenter_cs;
-	struct segment s = { ((cs + 16) | 3) & 0xffff, SEG_P | SEG_DPL | SEG_S | 0xb | SEG_DB | SEG_G, 0, 0xffffffff };
+	struct segment s = { ((cs + 16) | 3) & 0xffff,
+			     SEG_P | SEG_DPL | SEG_S | 0xb | SEG_DB | SEG_G, 0, 0xffffffff };
 
 	(void)insn;
 	if (c->cpl || !(cs & 0xfffc))
@@ -918,7 +925,8 @@ static bool ins_once(struct vm *vm, const struct insn *insn, unsigned size, stru
 static bool outs_once(struct vm *vm, const struct insn *insn, unsigned size, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
-	gva_t a = GVA(c->seg[insn->prefix & IP_SEG ? insn->seg : S_DS].base + string_index(c, R_ESI, insn));
+	gva_t a = GVA(c->seg[insn->prefix & IP_SEG ? insn->seg : S_DS].base +
+		      string_index(c, R_ESI, insn));
 	uint32_t v = 0;
 
 	if (!gmem_read(vm, a, &v, size, rights(c), f))
@@ -937,7 +945,8 @@ static enum interp_result do_string_io(struct vm *vm, const struct insn *insn, s
 	if (!port_allowed(vm, c->gpr[R_EDX], size, f))
 		return INTERP_FAULT;
 	while (!rep || string_index(c, R_ECX, insn)) {
-		if (!(insn->kind == IK_INS ? ins_once(vm, insn, size, f) : outs_once(vm, insn, size, f)))
+		if (!(insn->kind == IK_INS ? ins_once(vm, insn, size, f) :
+		      outs_once(vm, insn, size, f)))
 			return INTERP_FAULT;
 		if (!rep)
 			break;
@@ -954,27 +963,27 @@ static handler *const handlers[IK_COUNT] = {
 	[IK_MOV_FROM_SREG] = do_mov_from_sreg, [IK_MOV_TO_SREG] = do_mov_to_sreg,
 	[IK_PUSH_SREG] = do_push_sreg, [IK_POP_SREG] = do_pop_sreg, [IK_LSREG] = do_lsreg,
 	[IK_CALL_FAR] = do_call_far, [IK_JMP_FAR] = do_jmp_far, [IK_RET_FAR] = do_ret_far,
-	[IK_SLDT] = do_store_sel, [IK_STR] = do_store_sel, [IK_VERR] = do_verify, [IK_VERW] = do_verify,
-	[IK_SGDT] = do_store_table, [IK_SIDT] = do_store_table, [IK_SMSW] = do_smsw,
-	[IK_LAR] = do_lar_lsl, [IK_LSL] = do_lar_lsl, [IK_INT] = do_int, [IK_CPUID] = do_cpuid,
-	[IK_FXSAVE] = fpu_emulate, [IK_FXRSTOR] = fpu_emulate, [IK_FNSAVE] = fpu_emulate,
-	[IK_FRSTOR] = fpu_emulate, [IK_FNINIT] = fpu_emulate,
+	[IK_SLDT] = do_store_sel, [IK_STR] = do_store_sel, [IK_VERR] = do_verify,
+	[IK_VERW] = do_verify, [IK_SGDT] = do_store_table, [IK_SIDT] = do_store_table,
+	[IK_SMSW] = do_smsw, [IK_LAR] = do_lar_lsl, [IK_LSL] = do_lar_lsl, [IK_INT] = do_int,
+	[IK_CPUID] = do_cpuid, [IK_FXSAVE] = fpu_emulate, [IK_FXRSTOR] = fpu_emulate,
+	[IK_FNSAVE] = fpu_emulate, [IK_FRSTOR] = fpu_emulate, [IK_FNINIT] = fpu_emulate,
 	/* Not advertised: what a CPU without them does. */
 	[IK_XSAVE] = do_ud, [IK_XRSTOR] = do_ud, [IK_XGETBV] = do_ud, [IK_XSETBV] = do_ud,
 	[IK_FSGSBASE] = do_ud,
 	[IK_CLI] = do_cli, [IK_STI] = do_sti, [IK_HLT] = do_hlt, [IK_IN] = do_in, [IK_OUT] = do_out,
 	[IK_INS] = do_string_io, [IK_OUTS] = do_string_io,
 	[IK_LGDT] = do_load_table, [IK_LIDT] = do_load_table, [IK_LLDT] = do_load_system,
-	[IK_LTR] = do_load_system, [IK_LMSW] = do_lmsw, [IK_CLTS] = do_clts, [IK_INVLPG] = do_invlpg,
-	[IK_INVD] = do_cache, [IK_WBINVD] = do_cache,
+	[IK_LTR] = do_load_system, [IK_LMSW] = do_lmsw, [IK_CLTS] = do_clts,
+	[IK_INVLPG] = do_invlpg, [IK_INVD] = do_cache, [IK_WBINVD] = do_cache,
 	[IK_MOV_FROM_CR] = do_mov_from_cr, [IK_MOV_TO_CR] = do_mov_to_cr,
 	[IK_MOV_FROM_DR] = do_mov_dr, [IK_MOV_TO_DR] = do_mov_dr,
 	[IK_RDMSR] = do_rdmsr, [IK_WRMSR] = do_wrmsr, [IK_RDPMC] = do_gp,
 	[IK_SYSEXIT] = do_sysexit, [IK_SYSENTER] = do_sysenter,
-	[IK_SYSCALL] = do_ud, [IK_SYSRET] = do_ud, [IK_VMCALL] = do_ud, [IK_VMX] = do_ud, [IK_PKRU] = do_ud,
-	[IK_INVPCID] = do_ud, [IK_MONITOR] = do_ud, [IK_MWAIT] = do_ud, [IK_CLAC] = do_ud, [IK_STAC] = do_ud,
-	[IK_RSM] = do_ud, [IK_GETSEC] = do_ud, [IK_ENCLS] = do_ud,
-	[IK_RDTSC] = do_rdtsc, [IK_RDTSCP] = do_rdtsc,
+	[IK_SYSCALL] = do_ud, [IK_SYSRET] = do_ud, [IK_VMCALL] = do_ud, [IK_VMX] = do_ud,
+	[IK_PKRU] = do_ud, [IK_INVPCID] = do_ud, [IK_MONITOR] = do_ud, [IK_MWAIT] = do_ud,
+	[IK_CLAC] = do_ud, [IK_STAC] = do_ud, [IK_RSM] = do_ud, [IK_GETSEC] = do_ud,
+	[IK_ENCLS] = do_ud, [IK_RDTSC] = do_rdtsc, [IK_RDTSCP] = do_rdtsc,
 	[IK_INT3] = do_int3, [IK_INTO] = do_into, [IK_INT1] = do_int1, [IK_BOUND] = do_bound,
 	[IK_UD] = do_ud,
 };

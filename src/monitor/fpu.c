@@ -58,8 +58,9 @@ static void with_registers(struct fpu_image *img, enum fpu_op op, void *buf)
 #define RUN(insn) \
 	__asm__ volatile("xrstor64 (%0); " insn "; fxsave64 (%0)" \
 			 : : "r"(img->bytes), "r"(buf), "a"(3), "d"(0) \
-			 : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
-			   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+			 : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", \
+			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", \
+			   "xmm15")
 	switch (op) {
 	case OP_FXSAVE:
 		RUN("fxsave (%1)");

@@ -20,15 +20,17 @@ int file_size(const char *path, const char *what, uint64_t *size, struct error *
 		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; check the path", path, what,
 			    strerror(err));
 	if (kind == HOST_FILE_DIRECTORY)
-		return fail(e, ST_NOINPUT, "%s: is a directory; give the %s file in it", path, what);
+		return fail(e, ST_NOINPUT, "%s: is a directory; give the %s file in it", path,
+			    what);
 	if (kind != HOST_FILE_REGULAR)
 		return fail(e, ST_NOINPUT, "%s: is not a regular file; copy the %s into one", path,
 			    what);
 	if (*size == 0)
-		return fail(e, ST_IMAGE, "%s: the %s is empty; fetch or build it again", path, what);
+		return fail(e, ST_IMAGE, "%s: the %s is empty; fetch or build it again", path,
+			    what);
 	if (*size > IMAGE_MAX)
-		return fail(e, ST_IMAGE, "%s: the %s is larger than %u MiB; give a smaller one", path,
-			    what, IMAGE_MAX >> 20);
+		return fail(e, ST_IMAGE, "%s: the %s is larger than %u MiB; give a smaller one",
+			    path, what, IMAGE_MAX >> 20);
 	return 0;
 }
 
@@ -39,8 +41,8 @@ int file_read(const char *path, const char *what, void *buf, uint64_t size, stru
 	int err;
 
 	if (!f)
-		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; %s", path, what, strerror(errno),
-			    errno == EMFILE || errno == ENFILE ?
+		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; %s", path, what,
+			    strerror(errno), errno == EMFILE || errno == ENFILE ?
 			    "raise the limit of descriptors (ulimit -n)" : "check its permissions");
 	errno = 0;
 	got = fread(buf, 1, size, f);
@@ -88,7 +90,8 @@ int image_open(struct image *img, const char *path, struct error *e)
 		return -1;
 	img->file = malloc(size);
 	if (!img->file)
-		return fail(e, ST_HOST, "%s: no memory for a file of %llu MiB; raise the limit (ulimit -v)",
+		return fail(e, ST_HOST,
+			    "%s: no memory for a file of %llu MiB; raise the limit (ulimit -v)",
 			    path, (unsigned long long)(size >> 20));
 	img->file_size = size;
 	if (file_read(path, "kernel", img->file, size, e) || image_recognize(img, e)) {
@@ -145,14 +148,16 @@ static int elf_load(struct image *img, const struct boot_args *args, struct vcpu
 {
 	(void)args;
 	(void)cpu;
-	return fail(e, ST_IMAGE, "%s: an i386 ELF program, but neither Linux nor a Multiboot kernel; "
+	return fail(e, ST_IMAGE,
+		    "%s: an i386 ELF program, but neither Linux nor a Multiboot kernel; "
 		    SUPPORTED, img->path);
 }
 
 static void elf_describe(const struct image *img, FILE *out)
 {
 	(void)img;
-	fprintf(out, "i386 ELF program, neither Linux nor Multiboot: it can be checked, not booted\n");
+	fprintf(out,
+		"i386 ELF program, neither Linux nor Multiboot: it can be checked, not booted\n");
 }
 
 static const struct {

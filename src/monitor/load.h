@@ -29,8 +29,8 @@ struct image {
 	const char *path;
 	uint8_t *file;		/* the whole file */
 	size_t file_size;
-	uint8_t *elf;		/* the ELF kernel: file itself, or the decompressed payload; NULL when
-				   a bzImage has to be run by the guest's own decompressor */
+	uint8_t *elf;		/* the ELF kernel: file itself, or the decompressed payload;
+				   NULL when a bzImage has to be run by its own decompressor */
 	size_t elf_size;
 	uint8_t *elf_owned;	/* freed with the image */
 	struct image_section *sections;

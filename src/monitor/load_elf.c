@@ -20,7 +20,8 @@ int elf_check(const char *path, const uint8_t *buf, size_t n, struct error *e)
 		return fail(e, ST_IMAGE, "%s: not an ELF file; give an i386 kernel", path);
 	if (n > EI_CLASS && buf[EI_CLASS] == ELFCLASS64)
 		return fail(e, ST_IMAGE,
-			    "%s: 64-bit kernel: LilyVM runs i386 kernels; build or install a 32-bit one",
+			    "%s: 64-bit kernel: LilyVM runs i386 kernels; "
+			    "build or install a 32-bit one",
 			    path);
 	if (n < sizeof(Elf32_Ehdr))
 		return fail(e, ST_IMAGE, "%s: ELF header cut off; fetch or build the file again",
@@ -35,8 +36,8 @@ int elf_check(const char *path, const uint8_t *buf, size_t n, struct error *e)
 		return fail(e, ST_IMAGE, "%s: ELF machine %u; LilyVM runs i386 kernels (machine 3)",
 			    path, machine);
 	if (type != ET_EXEC && type != ET_DYN)
-		return fail(e, ST_IMAGE, "%s: ELF type %u is not an executable; link it first", path,
-			    type);
+		return fail(e, ST_IMAGE, "%s: ELF type %u is not an executable; link it first",
+			    path, type);
 	return 0;
 }
 
@@ -220,7 +221,8 @@ static const struct elf_segment *segment_of(const struct elf_layout *l, uint64_t
 					    uint64_t size)
 {
 	for (unsigned i = 0; i < l->nseg; i++)
-		if (vaddr >= l->seg[i].vaddr && inside(vaddr - l->seg[i].vaddr, size, l->seg[i].memsz))
+		if (vaddr >= l->seg[i].vaddr &&
+		    inside(vaddr - l->seg[i].vaddr, size, l->seg[i].memsz))
 			return &l->seg[i];
 	return NULL;
 }

@@ -93,8 +93,9 @@ bool linux_is_bzimage(const struct image *img)
 
 static int cut_off(const struct image *img, struct error *e)
 {
-	return fail(e, ST_IMAGE, "%s: Linux kernel is cut off at %zu bytes; fetch or build it again",
-		    img->path, img->file_size);
+	return fail(e, ST_IMAGE,
+		    "%s: Linux kernel is cut off at %zu bytes; fetch or build it again", img->path,
+		    img->file_size);
 }
 
 /* Where the Secure Boot signature behind a signed kernel ends; 0 if there is
@@ -102,7 +103,8 @@ static int cut_off(const struct image *img, struct error *e)
  * only one that holds a file offset. */
 static uint64_t signature_end(const struct image *img)
 {
-	enum { PE_HEADER = 0x3c, OPTIONAL = 24, PE32 = 0x10b, COUNT = 92, CERTIFICATES = 96 + 4 * 8 };
+	enum { PE_HEADER = 0x3c, OPTIONAL = 24, PE32 = 0x10b, COUNT = 92,
+	       CERTIFICATES = 96 + 4 * 8 };
 	uint64_t pe = le32(img->file + PE_HEADER);
 	const uint8_t *p = img->file + pe;
 
@@ -126,7 +128,8 @@ static int read_header(struct image *img, struct error *e)
 	if (img->file_size <= img->setup_size || img->setup_size < HDR_LIMIT)
 		return cut_off(img, e);
 	if (!(img->file[HDR_LOADFLAGS] & LOADED_HIGH))
-		return fail(e, ST_IMAGE, "%s: a zImage; build a bzImage or give its vmlinux", img->path);
+		return fail(e, ST_IMAGE, "%s: a zImage; build a bzImage or give its vmlinux",
+			    img->path);
 	if (header32(img, HDR_XLOADFLAGS, 0x20c, 0) & XLF_KERNEL_64)
 		return fail(e, ST_IMAGE,
 			    "%s: 64-bit kernel: LilyVM runs i386 kernels; install a 32-bit one "

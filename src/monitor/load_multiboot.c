@@ -123,7 +123,8 @@ int multiboot_open(struct image *img, struct error *e)
 
 	img->kind = IMAGE_MULTIBOOT;
 	if (flags & MBH_REQUIRED & ~(MBH_PAGE_ALIGN | MBH_MEMORY | MBH_VIDEO))
-		return fail(e, ST_IMAGE, "%s: Multiboot header requires features %#x that LilyVM does "
+		return fail(e, ST_IMAGE,
+			    "%s: Multiboot header requires features %#x that LilyVM does "
 			    "not know; clear these flags", img->path,
 			    flags & MBH_REQUIRED & ~(MBH_PAGE_ALIGN | MBH_MEMORY | MBH_VIDEO));
 	if (!(flags & MBH_ADDRESSES)) {
@@ -172,8 +173,8 @@ static int module_path(const char *string, char *path, size_t size, struct error
 	size_t n = strcspn(string, " \t");
 
 	if (!n || n >= size)
-		return fail(e, ST_USAGE, "module \"%.64s\": no usable file name; give \"FILE ARGS\"",
-			    string);
+		return fail(e, ST_USAGE,
+			    "module \"%.64s\": no usable file name; give \"FILE ARGS\"", string);
 	memcpy(path, string, n);
 	path[n] = '\0';
 	return 0;
@@ -282,7 +283,8 @@ static int put_string(const struct boot_args *args, struct plan *p, const char *
 	uint8_t *to = args->ram + p->strings;
 
 	if (na + nb + 1 > LOW_END - p->strings)
-		return fail(e, ST_USAGE, "command lines are longer than %u bytes in all; shorten them",
+		return fail(e, ST_USAGE,
+			    "command lines are longer than %u bytes in all; shorten them",
 			    LOW_END - LOW_STRINGS);
 	memcpy(to, a, na);
 	if (nb) {

@@ -70,7 +70,8 @@ int ram_too_small(const struct image *img, const struct boot_args *args, uint64_
 	uint64_t mib = (need + (1u << 20) - 1) >> 20;
 
 	return fail(e, ST_IMAGE,
-		    "%s: too little guest memory: needs at least %llu MiB, has %llu MiB; use -m %lluM",
+		    "%s: too little guest memory: needs at least %llu MiB, has %llu MiB; "
+		    "use -m %lluM",
 		    img->path, (unsigned long long)mib, (unsigned long long)(args->ram_size >> 20),
 		    (unsigned long long)mib);
 }

@@ -182,7 +182,8 @@ enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct faul
 enum task_switch { TASK_JUMP, TASK_CALL, TASK_INTERRUPT, TASK_IRET };
 /* Switches to the task whose TSS sel names; error: code to push on its stack, or
  * NULL.  False with *f; late faults belong to the new task. */
-bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32_t *error, struct fault *f);
+bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32_t *error,
+		 struct fault *f);
 
 /* fpu.c */
 /* Brings the FPU registers into host_cpu.fpu (kernel mode is going to use them). */

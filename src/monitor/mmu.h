@@ -17,10 +17,10 @@ struct vm;
 
 struct walk {
 	gpa_t pa;		/* of the 4 KiB page, low bits zero */
-	uint32_t flags;		/* effective PTE_P, PTE_W, PTE_U (both levels), PTE_A, PTE_D, PTE_G of the
-				   leaf, PTE_PS for a 4 MiB page */
+	uint32_t flags;		/* effective PTE_P, PTE_W, PTE_U (both levels); PTE_A, PTE_D,
+				   PTE_G of the leaf; PTE_PS for a 4 MiB page */
 	uint32_t *leaf;		/* host pointer to the leaf entry; NULL with paging off */
-	uint32_t *pde;
+	uint32_t *pde;		/* the same for the page-directory entry */
 };
 
 /* Finds the translation of a without touching A and D; false if not present. */

@@ -277,7 +277,8 @@ static int disk_create(struct vm *vm, unsigned n, struct error *e)
 	p->ndisks = n + 1;
 	wire_init(vm, &d->wire, devfn, disk_irq, NULL, d);
 	snprintf(id, sizeof id, "lilyvm-disk-%u", n);
-	virtio_blk_init(&d->blk, &d->wire.s, host_disk_size(d->host), host_disk_readonly(d->host), id);
+	virtio_blk_init(&d->blk, &d->wire.s, host_disk_size(d->host), host_disk_readonly(d->host),
+			id);
 	pci_attach(&p->pci, devfn, &d->blk.virtio.pci, &virtio_blk_pci_ops, &d->blk);
 	return 0;
 }
@@ -301,7 +302,8 @@ int platform_create(struct vm *vm, struct error *e)
 	ns16550_init(&p->com1, &p->com1_wire.s);
 	mc146818_init(&p->rtc, &p->rtc_wire.s);
 	exitport_init(&p->exit, &p->exit_wire.s);
-	p->pci_services = (struct pci_services){ .ctx = vm, .irq = pci_irq, .reset = pci_reset_line };
+	p->pci_services = (struct pci_services){ .ctx = vm, .irq = pci_irq,
+						 .reset = pci_reset_line };
 	pci_init(&p->pci, &p->pci_services);
 	for (i = 0; i < vm->cfg.ndisks; i++)
 		if (disk_create(vm, i, e))
@@ -371,8 +373,10 @@ void platform_info_irq(struct vm *vm, FILE *out)
 	for (i = 0; i < 2; i++) {
 		const struct i8259_chip *c = &pic->chip[i];
 
-		fprintf(out, "8259 %s: irr %02x imr %02x isr %02x elcr %02x lines %02x vectors %02x..%02x\n",
-			i ? "slave " : "master", c->irr, c->imr, c->isr, c->elcr, c->lines, c->base, c->base + 7);
+		fprintf(out, "8259 %s: irr %02x imr %02x isr %02x elcr %02x lines %02x "
+			"vectors %02x..%02x\n",
+			i ? "slave " : "master", c->irr, c->imr, c->isr, c->elcr, c->lines, c->base,
+			c->base + 7);
 	}
 	fprintf(out, "INTR %d, IF %d\n", platform_intr(&vm->plat), !!(vm->cpu.eflags & FL_IF));
 }

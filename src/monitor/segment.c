@@ -109,7 +109,8 @@ static uint16_t through_ldt(struct vm *vm, int reg)
 
 	if (set->base != s->base || set->limit != s->limit || set->attr != s->attr) {
 		if (host_ldt_set(reg, s))
-			vm_end(vm, ST_HOST, "modify_ldt refused segment %#x; see `lilyvm host`", s->sel);
+			vm_end(vm, ST_HOST, "modify_ldt refused segment %#x; see `lilyvm host`",
+			       s->sel);
 		*set = *s;
 	}
 	return reg * 8 + 7;

@@ -62,7 +62,8 @@ static bool set_busy(struct vm *vm, uint16_t sel, bool busy, struct fault *f)
 	return gmem_write(vm, GVA(where.v + 4), &d[1], 4, ACC_READ, f);
 }
 
-static bool find_tss(struct vm *vm, uint16_t sel, enum task_switch how, struct segment *tr, struct fault *f)
+static bool find_tss(struct vm *vm, uint16_t sel, enum task_switch how, struct segment *tr,
+		     struct fault *f)
 {
 	unsigned vector = how == TASK_IRET ? VEC_TS : VEC_GP, type;
 	uint32_t d[2];
@@ -118,7 +119,8 @@ static bool load_segments(struct vm *vm, const struct tss *t, struct fault *f)
 	return true;
 }
 
-bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32_t *error, struct fault *f)
+bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32_t *error,
+		 struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	bool nested = how == TASK_CALL || how == TASK_INTERRUPT;
@@ -139,7 +141,8 @@ bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32
 	if (how != TASK_IRET && !set_busy(vm, sel, true, f))
 		return false;
 	if (t.eflags & FL_VM) {
-		vm_end(vm, ST_LIMIT, "task %#x is one of virtual-8086 mode, which is not supported", sel);
+		vm_end(vm, ST_LIMIT, "task %#x is one of virtual-8086 mode, which is not supported",
+		       sel);
 		return true;
 	}
 	/* Committed. */

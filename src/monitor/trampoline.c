@@ -196,7 +196,8 @@ static bool has_form(const struct tramps *ts, const struct insn *insn)
 }
 
 /* A harmless instruction; relative branches are bent to their targets. */
-static bool emit_harmless(struct emitter *m, const struct insn *insn, const uint8_t *b, uint32_t next)
+static bool emit_harmless(struct emitter *m, const struct insn *insn, const uint8_t *b,
+			  uint32_t next)
 {
 	uint16_t opc = insn->opcode;
 	uint8_t cc;
@@ -280,7 +281,8 @@ static uint32_t place(struct vm *vm, const struct emitter *m)
 				continue;
 			}
 			if (guards(m->bounds, 1, low) && a >= RT_CODE && a < last &&
-			    is_free(&vm->tramps, a, m->n) && !guest_has(vm, a) && !guest_has(vm, a + m->n - 1))
+			    is_free(&vm->tramps, a, m->n) && !guest_has(vm, a) &&
+			    !guest_has(vm, a + m->n - 1))
 				return a;
 		}
 	}
@@ -444,7 +446,8 @@ static bool build_at(struct vm *vm, uint32_t site, uint32_t hot)
 		return false;
 	m.t.gpa = w.pa.v | (site & ~PAGE_MASK);
 	while (ok && (m.at < TRAMP_JUMP || site + m.at <= hot))
-		ok = !(m.left && site + m.at <= hot) && !(m.at && tramp_covering(vm, site + m.at)) &&
+		ok = !(m.left && site + m.at <= hot) &&
+		     !(m.at && tramp_covering(vm, site + m.at)) &&
 		     emit_one(vm, &m, &after_sti);
 	if (ok && after_sti && !m.left) {
 		const struct insn *next;
@@ -607,7 +610,8 @@ void tramp_restore(const struct vm *vm, uint64_t gpa, uint8_t *page)
 		return;
 	for (i = 0; i < ts->n; i++)
 		if (ts->tramp[i].site && ts->tramp[i].gpa >> PAGE_SHIFT == gpa >> PAGE_SHIFT)
-			memcpy(page + (ts->tramp[i].gpa & ~PAGE_MASK), ts->tramp[i].patched, TRAMP_JUMP);
+			memcpy(page + (ts->tramp[i].gpa & ~PAGE_MASK), ts->tramp[i].patched,
+			       TRAMP_JUMP);
 }
 
 void tramp_drop_frame(struct vm *vm, uint32_t frame)

@@ -46,7 +46,7 @@ struct tramp {
 struct tramps {
 	bool on;
 	uint8_t *alias;			/* the monitor's view of the window */
-	bool gate;			/* instructions without a fast form can leave without a trap */
+	bool gate;			/* what has no fast form leaves without a trap */
 	unsigned rights;		/* of the page of RT_IF, HP_* */
 	struct tramp tramp[TRAMP_MAX];
 	unsigned n;			/* used so far; freed ones are reused */

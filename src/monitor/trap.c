@@ -74,7 +74,8 @@ static bool read_code_segment(struct vm *vm, uint16_t sel, struct segment *s, st
 }
 
 /* The stack of privilege level cpl from the TSS (SDM 3, 7.2.1). */
-static bool tss_stack(struct vm *vm, unsigned cpl, struct segment *ss, uint32_t *esp, struct fault *f)
+static bool tss_stack(struct vm *vm, unsigned cpl, struct segment *ss, uint32_t *esp,
+		      struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t slot[2], d[2];
@@ -110,8 +111,8 @@ static void put(struct frame_words *fw, uint32_t v)
 	fw->w[fw->n++] = v;
 }
 
-static bool push_frame(struct vm *vm, const struct frame_words *fw, unsigned size, const struct segment *ss,
-		       uint32_t *esp, struct fault *f)
+static bool push_frame(struct vm *vm, const struct frame_words *fw, unsigned size,
+		       const struct segment *ss, uint32_t *esp, struct fault *f)
 {
 	uint8_t buf[64];
 	uint32_t at = *esp - fw->n * size;
@@ -140,7 +141,8 @@ static bool through_gate(struct vm *vm, const struct delivery *d, struct fault *
 		return false;
 	type = g[1] >> 8 & 0x1f;
 	if (type == GATE_TASK)
-		return task_switch(vm, g[0] >> 16, TASK_INTERRUPT, d->has_error ? &d->error : NULL, f);
+		return task_switch(vm, g[0] >> 16, TASK_INTERRUPT, d->has_error ? &d->error : NULL,
+				   f);
 	if (type != GATE_INT32 && type != GATE_TRAP32 && type != GATE_INT16 && type != GATE_TRAP16)
 		return refuse(f, VEC_GP, d->vector * 8 + ERR_IDT);
 	size = type & 8 ? 4 : 2;
@@ -221,11 +223,12 @@ void trap_exception(struct vm *vm, const struct fault *f)
 	struct fault now = *f, next;
 
 	vm->stats.exceptions++;
-	TRACE(vm, TRACE_IRQ, "exception %u error %#x cr2 %#x at %x:%08x", f->vector, f->error, f->cr2,
-	      c->seg[S_CS].sel, c->eip);
+	TRACE(vm, TRACE_IRQ, "exception %u error %#x cr2 %#x at %x:%08x", f->vector, f->error,
+	      f->cr2, c->seg[S_CS].sel, c->eip);
 	for (;;) {
-		struct delivery d = { .vector = now.vector, .has_error = vector_has_error(now.vector),
-				      .error = now.error, .rf = vector_is_fault(now.vector) ? FL_RF : 0 };
+		struct delivery d = { .vector = now.vector,
+				      .has_error = vector_has_error(now.vector), .error = now.error,
+				      .rf = vector_is_fault(now.vector) ? FL_RF : 0 };
 
 		if (now.vector == VEC_PF)
 			c->cr2 = now.cr2;
@@ -262,8 +265,8 @@ void trap_reported(struct vm *vm, unsigned vector)
 
 	if (trap_software(vm, vector, &f))
 		return;
-	gmem_read(vm, GVA(c->seg[S_CS].base + c->eip - 1), &last, 1, c->cpl == 3 ? ACC_USER : ACC_READ,
-		  &ignored);
+	gmem_read(vm, GVA(c->seg[S_CS].base + c->eip - 1), &last, 1,
+		  c->cpl == 3 ? ACC_USER : ACC_READ, &ignored);
 	/* int3 and into have one byte, int n has two. */
 	c->eip -= last == 0xcc || last == 0xce ? 1 : 2;
 	trap_exception(vm, &f);
@@ -328,7 +331,8 @@ static enum interp_result iret_vm86(struct vm *vm, const uint32_t w[9])
 	return INTERP_STOP;
 }
 
-static bool read_stack(struct vm *vm, uint32_t at, uint32_t *w, unsigned n, unsigned size, struct fault *f)
+static bool read_stack(struct vm *vm, uint32_t at, uint32_t *w, unsigned n, unsigned size,
+		       struct fault *f)
 {
 	const struct vcpu *c = &vm->cpu;
 	const struct segment *ss = &c->seg[S_SS];
@@ -404,7 +408,8 @@ enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct faul
 	if (!segment_descriptor(vm, w[4], d, &where, f))
 		return INTERP_FAULT;
 	segment_from_descriptor(&ss, w[4], d);
-	if ((ss.attr & (SEG_S | 0xa)) != (SEG_S | 2) || (ss.attr & SEG_DPL) >> 5 != rpl || !(ss.attr & SEG_P)) {
+	if ((ss.attr & (SEG_S | 0xa)) != (SEG_S | 2) || (ss.attr & SEG_DPL) >> 5 != rpl ||
+	    !(ss.attr & SEG_P)) {
 		refuse(f, ss.attr & SEG_P ? VEC_GP : VEC_SS, w[4] & 0xfffc);
 		return INTERP_FAULT;
 	}

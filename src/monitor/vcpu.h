@@ -63,8 +63,10 @@ struct vcpu {
 	struct segment seg[S_COUNT];
 	uint8_t cpl;			/* 0 kernel, 3 user; 3 too in vm86 mode */
 	bool halted;			/* hlt: waiting for an interrupt */
-	bool shadow;			/* sti or mov/pop ss: no interrupt before the next instruction ends */
-	bool single;			/* a rep string instruction pauses after each iteration, as under TF */
+	bool shadow;			/* sti or mov/pop ss: no interrupt before the end of the
+					   next instruction */
+	bool single;			/* a rep string instruction pauses after each iteration,
+					   as under TF */
 	uint32_t cr0, cr2, cr3, cr4;
 	uint32_t dr[8];
 	struct dtable gdtr, idtr;

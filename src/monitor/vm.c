@@ -81,7 +81,9 @@ static int scan_kernel(struct vm *vm, struct error *e)
 
 		if (s->exec && s->bytes && mem &&
 		    codemap_scan_section(vm->code, mem, GPA(s->paddr), GVA(s->vaddr), s->size) < 0)
-			return fail(e, ST_HOST, "no memory to record the kernel's code; raise the limit (ulimit -v)");
+			return fail(e, ST_HOST,
+				    "no memory to record the kernel's code; "
+				    "raise the limit (ulimit -v)");
 	}
 	return 0;
 }
@@ -234,11 +236,13 @@ static void write_stats(struct vm *vm)
 int vm_run(struct vm *vm, struct error *e)
 {
 	if (vm->cfg.time_limit)
-		event_timer_arm(vm, event_timer_new(vm, time_limit, vm), vm->cfg.time_limit * 1000000000ull);
+		event_timer_arm(vm, event_timer_new(vm, time_limit, vm),
+				vm->cfg.time_limit * 1000000000ull);
 	vm->events.rearm = true;
 	loop_run(vm);
 	if (vm->gdb)
-		gdb_stopped(vm->gdb, &(struct gdb_stop_info){ .why = GS_ENDED, .status = vm->status });
+		gdb_stopped(vm->gdb,
+			    &(struct gdb_stop_info){ .why = GS_ENDED, .status = vm->status });
 	/* Output must be complete before the reason is told. */
 	if (vm->status == ST_LIMIT)
 		dump_guest(vm, stderr, vm->reason);
@@ -273,8 +277,8 @@ static void info_mmu(struct vm *vm, const char *arg, FILE *out)
 	if (arg && *arg)
 		dump_walk(vm, out, "address", strtoul(arg, NULL, 16));
 	else
-		fprintf(out, "kernel view: %u pages; %u user spaces; cr3 %08x\n", vm->kview.pages, vm->pool.n,
-			vm->cpu.cr3);
+		fprintf(out, "kernel view: %u pages; %u user spaces; cr3 %08x\n", vm->kview.pages,
+			vm->pool.n, vm->cpu.cr3);
 }
 
 static void info_irq(struct vm *vm, const char *arg, FILE *out)
@@ -297,7 +301,10 @@ static void info_stats(struct vm *vm, const char *arg, FILE *out)
 
 void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
 {
-	static const struct { const char *what; void (*show)(struct vm *, const char *, FILE *); } table[] = {
+	static const struct {
+		const char *what;
+		void (*show)(struct vm *vm, const char *arg, FILE *out);
+	} table[] = {
 		{ "registers", info_registers }, { "mmu", info_mmu }, { "irq", info_irq },
 		{ "devices", info_devices }, { "stats", info_stats },
 	};

@@ -24,8 +24,8 @@ struct disk_config {
 
 /* What --trace turns on; bits of vm_config.trace. */
 enum {
-	TRACE_EXITS = 1, TRACE_MMU = 2, TRACE_IRQ = 4, TRACE_IO = 8, TRACE_CPU = 16, TRACE_USER = 32,
-	TRACE_ALL = 63,
+	TRACE_EXITS = 1, TRACE_MMU = 2, TRACE_IRQ = 4, TRACE_IO = 8, TRACE_CPU = 16,
+	TRACE_USER = 32, TRACE_ALL = 63,
 };
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_FILE, CONSOLE_PTY, CONSOLE_UNIX, CONSOLE_NONE };
@@ -47,9 +47,9 @@ struct vm_config {
 	unsigned trace;
 	const char *trace_file;		/* NULL: standard error */
 	const char *cpu;		/* CPU model name */
-	int affinity;			/* host CPU to pin everything to; -1: choose; -2: do not pin */
+	int affinity;			/* host CPU to pin everything to; -1: choose; -2: none */
 	unsigned time_limit;		/* seconds, 0: none */
-	const char *gdb;		/* where gdb connects to (hostos/gdbport.h); NULL: nowhere */
+	const char *gdb;		/* where gdb connects (hostos/gdbport.h); NULL: nowhere */
 	bool gdb_wait;			/* start only when gdb says so */
 };
 

@@ -24,7 +24,8 @@ enum insn_kind {
 	IK_NONE,		/* harmless */
 	/* silent */
 	IK_PUSHF, IK_POPF, IK_IRET,
-	IK_MOV_FROM_SREG, IK_MOV_TO_SREG, IK_PUSH_SREG, IK_POP_SREG, IK_LSREG,	/* les lds lss lfs lgs */
+	IK_MOV_FROM_SREG, IK_MOV_TO_SREG, IK_PUSH_SREG, IK_POP_SREG,
+	IK_LSREG,				/* les lds lss lfs lgs */
 	IK_CALL_FAR, IK_JMP_FAR,		/* direct and through memory */
 	IK_RET_FAR,
 	IK_SLDT, IK_STR, IK_VERR, IK_VERW, IK_SGDT, IK_SIDT, IK_SMSW, IK_LAR, IK_LSL,
@@ -32,7 +33,7 @@ enum insn_kind {
 	IK_FXSAVE, IK_FXRSTOR, IK_FNSAVE, IK_FRSTOR, IK_FNINIT,
 	IK_XSAVE, IK_XRSTOR, IK_XGETBV,
 	IK_SYSENTER, IK_SYSCALL,		/* would be system calls of the host */
-	IK_VMCALL,				/* vmcall vmmcall vmfunc: would reach the host's hypervisor */
+	IK_VMCALL,				/* vmcall vmmcall vmfunc: the host's hypervisor */
 	IK_PKRU,				/* rdpkru wrpkru */
 	/* privileged */
 	IK_CLI, IK_STI, IK_HLT, IK_IN, IK_OUT, IK_INS, IK_OUTS,
@@ -42,7 +43,7 @@ enum insn_kind {
 	IK_INVPCID, IK_MONITOR, IK_MWAIT, IK_CLAC, IK_STAC, IK_RSM, IK_GETSEC, IK_ENCLS,
 	IK_VMX,				/* VMX and SVM instructions other than IK_VMCALL */
 	IK_FSGSBASE,			/* #UD outside of 64-bit mode */
-	IK_RDTSC, IK_RDTSCP,			/* harmless while CR4.TSD is clear and TSC passes through */
+	IK_RDTSC, IK_RDTSCP,			/* harmless while CR4.TSD is clear */
 	IK_INT3, IK_INTO, IK_INT1, IK_BOUND, IK_UD,	/* exceptions by design; harmless to scan */
 	IK_COUNT
 };
@@ -74,7 +75,7 @@ struct insn {
 	int8_t base, index;	/* R_* or -1 */
 	uint8_t scale;		/* shift count 0..3 */
 	uint32_t disp;		/* sign-extended to 32 bits */
-	uint32_t imm;		/* immediate, sign-extended to 32 bits where the opcode does so; raw otherwise */
+	uint32_t imm;		/* immediate, sign-extended where the opcode does so; else raw */
 	uint16_t imm2;		/* selector of a far pointer, second immediate of enter */
 	uint8_t imm_size;	/* bytes of imm in the encoding */
 	uint8_t is_branch;	/* relative jump or call: imm is the displacement */

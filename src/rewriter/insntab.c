@@ -17,9 +17,9 @@
 const uint8_t optab_form[128] = {
 	['b'] = OI_B, ['s'] = OI_BS, ['w'] = OI_W, ['z'] = OI_Z, ['a'] = OI_MOFFS, ['f'] = OI_FAR,
 	['e'] = OI_ENTER, ['j'] = OI_JB, ['J'] = OI_JZ,
-	['M'] = OF_MODRM, ['m'] = OF_MODRM | OI_B, ['n'] = OF_MODRM | OI_BS, ['Z'] = OF_MODRM | OI_Z,
-	['t'] = OF_MODRM | OF_TEST | OI_B, ['T'] = OF_MODRM | OF_TEST | OI_Z,
-	['R'] = OF_MODRM | OF_REGS, ['?'] = OF_BAD,
+	['M'] = OF_MODRM, ['m'] = OF_MODRM | OI_B, ['n'] = OF_MODRM | OI_BS,
+	['Z'] = OF_MODRM | OI_Z, ['t'] = OF_MODRM | OF_TEST | OI_B,
+	['T'] = OF_MODRM | OF_TEST | OI_Z, ['R'] = OF_MODRM | OF_REGS, ['?'] = OF_BAD,
 };
 
 const char optab_map1[257] =
@@ -167,7 +167,7 @@ const struct opgroup optab_group[] = {
 		.mem = { IK_FXSAVE, IK_FXRSTOR, 0, 0, IK_XSAVE, IK_XRSTOR, IK_XSAVE, 0 },
 		.reg = { IK_FSGSBASE, IK_FSGSBASE, IK_FSGSBASE, IK_FSGSBASE },
 	},
-	[G_0FC7] = {	/* cmpxchg8b, xrstors, xsavec, xsaves, vmptrld..., vmptrst; rdrand, rdseed */
+	[G_0FC7] = {	/* cmpxchg8b, xrstors, xsavec, xsaves, vmptrld, vmptrst; rdrand, rdseed */
 		.mem = { BAD, 0, BAD, IK_XRSTOR, IK_XSAVE, IK_XSAVE, IK_VMX, IK_VMX },
 		.reg = { BAD, BAD, BAD, BAD, BAD, BAD, 0, 0 },
 	},

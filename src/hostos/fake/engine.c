@@ -77,7 +77,8 @@ static void change(struct uspace *us, struct fake_call c)
 
 void uspace_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights)
 {
-	change(us, (struct fake_call){ .op = FAKE_MAP, .va = va, .len = len, .offset = off, .rights = rights });
+	change(us, (struct fake_call){ .op = FAKE_MAP, .va = va, .len = len, .offset = off,
+				       .rights = rights });
 }
 
 void uspace_unmap(struct uspace *us, uint32_t va, uint64_t len)
@@ -87,7 +88,8 @@ void uspace_unmap(struct uspace *us, uint32_t va, uint64_t len)
 
 void uspace_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned rights)
 {
-	change(us, (struct fake_call){ .op = FAKE_PROTECT, .va = va, .len = len, .rights = rights });
+	change(us, (struct fake_call){ .op = FAKE_PROTECT, .va = va, .len = len,
+				       .rights = rights });
 }
 
 void uspace_ldt_set(struct uspace *us, unsigned slot, const struct segment *s)

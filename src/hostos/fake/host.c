@@ -46,7 +46,8 @@ static void apply(const struct fake_call *c)
 	if (!pages[c->space])
 		pages[c->space] = calloc(PAGES, sizeof **pages);
 	p = pages[c->space];
-	if (!p || (c->va | c->len | c->offset) & ~PAGE_MASK || c->va + c->len > (uint64_t)PAGES << PAGE_SHIFT)
+	if (!p || (c->va | c->len | c->offset) & ~PAGE_MASK ||
+	    c->va + c->len > (uint64_t)PAGES << PAGE_SHIFT)
 		abort();
 	for (i = 0; i < c->len; i += PAGE_SIZE) {
 		uint64_t *page = &p[(c->va + i) >> PAGE_SHIFT];
@@ -126,7 +127,8 @@ int host_low_unmap(uint32_t va, uint64_t len)
 
 int host_low_protect(uint32_t va, uint64_t len, unsigned rights)
 {
-	fake_record(&(struct fake_call){ .op = FAKE_PROTECT, .va = va, .len = len, .rights = rights });
+	fake_record(&(struct fake_call){ .op = FAKE_PROTECT, .va = va, .len = len,
+					 .rights = rights });
 	return 0;
 }
 

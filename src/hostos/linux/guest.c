@@ -87,7 +87,8 @@ static __attribute__((noreturn)) void die(int sig, const ucontext_t *uc)
 
 	host_console_restore_terminal();
 	n = snprintf(msg, sizeof msg,
-		     "lilyvm: internal error: signal %d at rip %#llx (error %#llx, address %#llx); please report this\n",
+		     "lilyvm: internal error: signal %d at rip %#llx (error %#llx, address %#llx); "
+		     "please report this\n",
 		     sig, (long long)g[REG_RIP], (long long)g[REG_ERR], (long long)g[REG_CR2]);
 	if (write(2, msg, n) < 0)
 		_exit(ST_HOST);
@@ -167,7 +168,8 @@ static int install_handlers(struct error *e)
 	sigemptyset(&sa.sa_mask);
 	for (i = 0; i < sizeof sync_signals / sizeof *sync_signals; i++)
 		if (sigaction(sync_signals[i], &sa, NULL))
-			return fail(e, ST_HOST, "sigaction(%d): %s", sync_signals[i], strerror(errno));
+			return fail(e, ST_HOST, "sigaction(%d): %s", sync_signals[i],
+				    strerror(errno));
 	/* A kick has to end waits. */
 	sa.sa_flags &= ~SA_RESTART;
 	if (sigaction(SIG_KICK, &sa, NULL))
@@ -204,7 +206,8 @@ int host_cpu_create(struct host_cpu **out, struct error *e)
 	ev._sigev_un._tid = b->tid;
 	if (timer_create(CLOCK_MONOTONIC, &ev, &b->timer)) {
 		free(b);
-		return fail(e, ST_HOST, "timer_create: %s; raise the limit of pending signals (ulimit -i)",
+		return fail(e, ST_HOST,
+			    "timer_create: %s; raise the limit of pending signals (ulimit -i)",
 			    strerror(errno));
 	}
 	*out = &b->cpu;

@@ -32,19 +32,22 @@ int host_ram_create(struct host_ram *ram, uint64_t size, struct error *e)
 
 	ram->handle = executable_memfd("lilyvm-ram");
 	if (ram->handle < 0)
-		return fail(e, ST_HOST, "guest RAM: memfd_create: %s; see `lilyvm host`", strerror(errno));
+		return fail(e, ST_HOST, "guest RAM: memfd_create: %s; see `lilyvm host`",
+			    strerror(errno));
 	if (ftruncate(ram->handle, size)) {
 		int err = errno;
 
 		close(ram->handle);
-		return fail(e, ST_HOST, "guest RAM: %" PRIu64 " MiB: %s; use a smaller --memory", size >> 20, strerror(err));
+		return fail(e, ST_HOST, "guest RAM: %" PRIu64 " MiB: %s; use a smaller --memory",
+			    size >> 20, strerror(err));
 	}
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->handle, 0);
 	if (p == MAP_FAILED) {
 		int err = errno;
 
 		close(ram->handle);
-		return fail(e, ST_HOST, "guest RAM: mapping %" PRIu64 " MiB: %s; use a smaller --memory or raise the address-space limit (ulimit -v)",
+		return fail(e, ST_HOST, "guest RAM: mapping %" PRIu64 " MiB: %s; use a smaller "
+			    "--memory or raise the address-space limit (ulimit -v)",
 			    size >> 20, strerror(err));
 	}
 	ram->base = p;
@@ -92,7 +95,8 @@ int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, 
 	void *low = (void *)(uintptr_t)va;
 
 	if (fd < 0 || ftruncate(fd, size))
-		return fail(e, ST_HOST, "runtime window: %s; raise the limit of descriptors (ulimit -n)",
+		return fail(e, ST_HOST,
+			    "runtime window: %s; raise the limit of descriptors (ulimit -n)",
 			    strerror(errno));
 	*alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*alias == MAP_FAILED ||
@@ -101,7 +105,8 @@ int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, 
 		int err = errno;
 
 		close(fd);
-		return fail(e, ST_HOST, "runtime window: %s; raise the address-space limit (ulimit -v)",
+		return fail(e, ST_HOST,
+			    "runtime window: %s; raise the address-space limit (ulimit -v)",
 			    strerror(err));
 	}
 	close(fd);
@@ -115,7 +120,8 @@ int host_low_check(struct error *e)
 	int bad = 0;
 
 	if (!f)
-		return fail(e, ST_HOST, "/proc/self/maps: %s; /proc must be mounted", strerror(errno));
+		return fail(e, ST_HOST, "/proc/self/maps: %s; /proc must be mounted",
+			    strerror(errno));
 	while (!bad && fgets(line, sizeof line, f)) {
 		char *end;
 		uint64_t start = strtoull(line, &end, 16);
@@ -125,7 +131,9 @@ int host_low_check(struct error *e)
 	}
 	fclose(f);
 	if (bad)
-		return fail(e, ST_HOST, "address space: %.80s lies below 4 GiB, where the guest lives; build lilyvm as PIE and run it without a preloaded library or sanitizer there", line);
+		return fail(e, ST_HOST, "address space: %.80s lies below 4 GiB, where the guest "
+			    "lives; build lilyvm as PIE and run it without a preloaded library or "
+			    "sanitizer there", line);
 	return 0;
 }
 

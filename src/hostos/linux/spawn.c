@@ -22,8 +22,9 @@ int host_private_dir(char *path, unsigned size, struct error *e)
 	int n = snprintf(path, size, "%s/lilyvm.XXXXXX", tmp && *tmp ? tmp : "/tmp");
 
 	if (n < 0 || (unsigned)n >= size || !mkdtemp(path))
-		return fail(e, ST_HOST, "cannot make a directory %s: %s; set TMPDIR to another place",
-			    path, strerror(n < (int)size ? errno : ENAMETOOLONG));
+		return fail(e, ST_HOST,
+			    "cannot make a directory %s: %s; set TMPDIR to another place", path,
+			    strerror(n < (int)size ? errno : ENAMETOOLONG));
 	return 0;
 }
 
@@ -82,7 +83,8 @@ int host_program_start(struct host_program *p, const char *const argv[], bool ba
 		waitpid(p->pid, NULL, 0);
 	close(ends[0]);
 	if (error)
-		return fail(e, ST_HOST, "cannot run %s: %s; is it installed?", argv[0], strerror(error));
+		return fail(e, ST_HOST, "cannot run %s: %s; is it installed?", argv[0],
+			    strerror(error));
 	return 0;
 }
 

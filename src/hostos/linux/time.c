@@ -86,7 +86,8 @@ int host_pin(int cpu, struct error *e)
 		return fail(e, ST_USAGE, "--cpu-affinity %d: no such CPU", cpu);
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof set, &set) && !chosen)
-		return fail(e, ST_USAGE, "--cpu-affinity %d: %s; see which CPUs are allowed with `taskset -p $$`",
+		return fail(e, ST_USAGE, "--cpu-affinity %d: %s; "
+			    "see which CPUs are allowed with `taskset -p $$`",
 			    cpu, strerror(errno));
 	return 0;
 }
