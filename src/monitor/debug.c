@@ -127,12 +127,23 @@ static struct debug_point *find(struct vm *vm, enum gdb_point type, uint32_t add
 	return NULL;
 }
 
-/* An address of user mode: as far as can be told, where nothing is mapped yet. */
+static bool in_kernel_image(const struct image *img, uint32_t addr)
+{
+	unsigned i;
+
+	for (i = 0; i < img->nsections; i++)
+		if (addr - img->sections[i].vaddr < img->sections[i].size)
+			return true;
+	return false;
+}
+
+/* An address of user mode: as far as can be told, where nothing is mapped yet.
+ * Small kernels let user mode into their own pages, too. */
 static bool is_user_address(struct vm *vm, uint32_t addr)
 {
 	struct walk w;
 
-	if (!vcpu_paging(&vm->cpu))
+	if (!vcpu_paging(&vm->cpu) || in_kernel_image(&vm->image, addr))
 		return false;
 	if (mmu_probe(vm, GVA(addr), &w))
 		return w.flags & PTE_U;
