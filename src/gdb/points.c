@@ -36,12 +36,10 @@ bool points_insert(struct points *p, struct vm *vm, const struct point *new)
 {
 	struct point *old = find(p, new);
 
-	if (old && old->any_space == new->any_space) {
+	if (old) {
 		old->leaving = false;
 		return true;
 	}
-	if (old)
-		drop(p, vm, old);
 	if (insert(p, vm, new))
 		return true;
 	/* Those that are leaving may have the room. */

@@ -18,26 +18,47 @@ trap_vectors:
 	.set	vector, vector + 1
 	.endr
 
+/* The frame of what was interrupted, for debuggers: CFA is its %esp, if it ran
+ * on this stack. */
+	.cfi_sections .debug_frame
+	.cfi_startproc
+	.cfi_signal_frame
+	.cfi_def_cfa esp, 20
+	.cfi_offset eip, -12
 trap_common:
 	pushal
+	.cfi_adjust_cfa_offset 32
+	.cfi_offset eax, -24
+	.cfi_offset ecx, -28
+	.cfi_offset edx, -32
+	.cfi_offset ebx, -36
+	.cfi_offset ebp, -44
+	.cfi_offset esi, -48
+	.cfi_offset edi, -52
 	pushl	%ds
 	pushl	%es
 	pushl	%fs
 	pushl	%gs
+	.cfi_adjust_cfa_offset 16
 	movl	$KERNEL_DS, %eax
 	movl	%eax, %ds
 	movl	%eax, %es
 	cld
 	pushl	%esp
+	.cfi_adjust_cfa_offset 4
 	call	trap
 	addl	$4, %esp
+	.cfi_adjust_cfa_offset -4
 	popl	%gs
 	popl	%fs
 	popl	%es
 	popl	%ds
 	popal
+	.cfi_def_cfa_offset 20
 	addl	$8, %esp
+	.cfi_def_cfa_offset 12
 	iretl
+	.cfi_endproc
 
 /* enter_user(eip, esp, eflags) */
 	.globl	enter_user
