@@ -289,7 +289,9 @@ static void scan_code(struct vm *vm, uint32_t a, uint32_t frame, uint32_t entry)
 
 	/* The scan must not meet our own jumps. */
 	tramp_drop_frame(vm, frame);
-	patched = codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry));
+	/* Before paging is on, boot code runs beside what it unpacks. */
+	patched = codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry),
+			       vcpu_paging(&vm->cpu) ? CODEMAP_TEXT : CODEMAP_MIXED);
 	if (patched < 0)
 		vm_end(vm, ST_HOST, "no memory to record the guest's code; raise the limit (ulimit -v)");
 	if (patched)

@@ -34,12 +34,14 @@
 #define SLACK 32u		/* bytes of the next page in a view: the longest instruction fits */
 #define SYNC 64u		/* bytes after which a decoder has fallen into step */
 #define MAX_CHANGED 512		/* when more bytes differ, the page is scanned wholly */
+#define CHANCE 16u		/* and fewer equal bytes than these are equal by chance */
 
 struct catchall { uint16_t off; uint8_t original; };
 
 struct codepage {
 	uint64_t page;			/* guest-physical page number */
 	bool scanned;			/* false: only holds the end of a site of the page before */
+	bool swept;			/* false: only what is known to be code was looked at */
 	uint64_t bound[WORDS];		/* instruction boundaries */
 	uint64_t site[WORDS];		/* substituted bytes */
 	uint64_t adopted[WORDS];	/* those among them that the guest put there by copying */
@@ -377,7 +379,7 @@ static bool record_pages(struct codemap *map, const struct sweep *s, uint64_t fi
 		for (unsigned k = 0; k < WORDS; k++)
 			p->bound[k] |= s->bound[i * WORDS + k];
 		memcpy(p->shadow, s->code + i * PAGE_SIZE, PAGE_SIZE);
-		p->scanned = true;
+		p->scanned = p->swept = true;
 		map->stats.pages_scanned++;
 	}
 	return true;
@@ -451,6 +453,7 @@ struct scan {
 	uint8_t *mem;			/* the page */
 	struct codepage *next;		/* the record of the page after it; NULL: it is not mapped */
 	uint8_t *next_mem;		/* and its memory */
+	struct agenda *agenda;		/* where to note what leads out of the page; NULL: nowhere */
 	struct sweep s;
 	uint8_t view[PAGE_SIZE + SLACK];
 	uint64_t bound[WORDS], target[WORDS], proven[WORDS];
@@ -519,6 +522,7 @@ static bool scan_open(struct scan *c, struct codemap *map, codemap_page_fn *get,
 	c->ctx = ctx;
 	c->page = GVA(page.v & PAGE_MASK);
 	c->next = NULL;
+	c->agenda = NULL;
 	c->mem = get(ctx, c->page, &gpa);
 	c->rec = c->mem ? page_get(map, gpa.v >> PAGE_SHIFT) : NULL;
 	return c->rec;
@@ -801,7 +805,13 @@ static void follow_entry(struct scan *c, uint32_t off)
 			set_range(c->redone, i, i + in.len);
 }
 
-/* codemap_scan() for one page; *over gets the result of overrun(). */
+/* Is the page as it was when it was scanned? */
+static bool is_same(const struct scan *c)
+{
+	return c->rec->scanned && !memcmp(c->rec->shadow, c->mem, PAGE_SIZE);
+}
+
+/* codemap_scan() for one page of kernel text; *over gets the result of overrun(). */
 static int scan_page(struct codemap *map, codemap_page_fn *get, void *ctx, gva_t page,
 		     uint32_t off, int *over)
 {
@@ -812,24 +822,23 @@ static int scan_page(struct codemap *map, codemap_page_fn *get, void *ctx, gva_t
 	*over = -1;
 	if (!scan_open(&c, map, get, ctx, page))
 		return c.mem ? -1 : 0;
-	same = c.rec->scanned && !memcmp(c.rec->shadow, c.mem, PAGE_SIZE);
-	if (same && (off == PAGE_SIZE || bit_test(c.rec->bound, off)))
+	same = is_same(&c);
+	if (same && c.rec->swept && (off == PAGE_SIZE || bit_test(c.rec->bound, off)))
 		return 0;
 	scan_begin(&c);
-	if (!c.rec->scanned || (!same && !scan_changes(&c)))
+	if (!c.rec->swept || (!same && !scan_changes(&c)))
 		scan_whole(&c, off);
 	else if (off < PAGE_SIZE && !bit_test(c.bound, off))
 		follow_entry(&c, off);
+	c.rec->swept = true;
 	count = scan_apply(&c);
 	if (count >= 0)
 		*over = overrun(&c);
 	return count;
 }
 
-int codemap_scan(struct codemap *map, codemap_page_fn *get, void *ctx, gva_t page, gva_t entry)
+static int scan_text(struct codemap *map, codemap_page_fn *get, void *ctx, gva_t page, uint32_t off)
 {
-	uint32_t off = (entry.v & PAGE_MASK) == (page.v & PAGE_MASK) ? entry.v & ~PAGE_MASK :
-		       PAGE_SIZE;
 	int count = 0, over;
 
 	/* Each round finds a boundary that the record lacked, so this ends. */
@@ -843,4 +852,153 @@ int codemap_scan(struct codemap *map, codemap_page_fn *get, void *ctx, gva_t pag
 		off = (uint32_t)over;
 	} while (over >= 0);
 	return count;
+}
+
+/* Code among data. */
+
+/* Linear addresses that execution goes to. */
+struct agenda {
+	uint32_t *at;
+	size_t n, max;
+	bool no_memory;
+};
+
+static void agenda_add(struct agenda *a, uint32_t linear)
+{
+	if (a->n == a->max) {
+		size_t max = a->max ? a->max * 2 : 256;
+		uint32_t *at = realloc(a->at, max * sizeof(*at));
+
+		if (!at) {
+			a->no_memory = true;
+			return;
+		}
+		a->at = at;
+		a->max = max;
+	}
+	a->at[a->n++] = linear;
+}
+
+/* struct sweep.leaves */
+static void leaves(void *ctx, uint32_t linear)
+{
+	struct scan *c = ctx;
+
+	agenda_add(c->agenda, linear);
+}
+
+/* Forgets the instruction at the boundary off, which the guest wrote to.  Its
+ * site means itself if the guest wrote all of it, else it is undone. */
+static void forget_changed(struct scan *c, uint32_t off, bool all)
+{
+	uint32_t end = off + old_length(c, off);
+
+	for (uint32_t i = bit_next(c->rec->site, off, end); i < end;
+	     i = bit_next(c->rec->site, i + 1, end))
+		if (all || c->mem[i] != c->rec->shadow[i])
+			site_drop(c->rec, i);
+	bit_clear(c->bound, off);
+	set_range(c->redone, off, end);
+}
+
+/* The first recorded boundary whose instruction reaches beyond the unchanged byte
+ * before from. */
+static uint32_t first_changed(struct scan *c, uint32_t from)
+{
+	int before = from ? bit_last(c->rec->bound, from - 1) : -1;
+	struct insn in;
+
+	if (before >= 0 && from - (uint32_t)before < 15 &&
+	    (sweep_decode(&c->s, &in, (uint32_t)before) <= 0 || (uint32_t)before + in.len > from))
+		return (uint32_t)before;
+	return bit_next(c->rec->bound, from, PAGE_SIZE);
+}
+
+/* As next_change(), across equal bytes that are fewer than chance. */
+static bool next_stretch(const struct scan *c, uint32_t off, uint32_t chance, uint32_t *from,
+			 uint32_t *end)
+{
+	uint32_t start, stop;
+
+	if (!next_change(c, off, from, end))
+		return false;
+	while (next_change(c, *end, &start, &stop) && start - *end < chance)
+		*end = stop;
+	return true;
+}
+
+/*
+ * Forgets the instructions that the guest changed.  A few of them are code still,
+ * and followed again; a page that was filled with something else is not.
+ */
+static void follow_changes(struct scan *c)
+{
+	uint64_t again[WORDS] = { 0 };
+	uint32_t from, end, n = 0;
+	bool all;
+
+	for (end = 0; next_change(c, end, &from, &end);)
+		n += end - from;
+	all = n > MAX_CHANGED;
+	for (end = 0; next_stretch(c, end, all ? CHANCE : 1, &from, &end);)
+		for (uint32_t at = first_changed(c, from); at < end;
+		     at = bit_next(c->rec->bound, at + 1, end)) {
+			forget_changed(c, at, all);
+			bit_set(again, at);
+		}
+	if (all)
+		c->rec->swept = false;
+	for (uint32_t i = 0; !all && (i = bit_next(again, i, PAGE_SIZE)) < PAGE_SIZE; i++)
+		follow_entry(c, i);
+	c->map->stats.pages_rescanned++;
+}
+
+/* Follows execution from the linear address at to the end of its page. */
+static int follow_page(struct codemap *map, codemap_page_fn *get, void *ctx, uint32_t at,
+		       struct agenda *agenda)
+{
+	uint32_t off = at & ~PAGE_MASK;
+	struct scan c;
+	bool same;
+
+	if (!scan_open(&c, map, get, ctx, GVA(at & PAGE_MASK)))
+		return c.mem ? -1 : 0;
+	same = is_same(&c);
+	if (same && bit_test(c.rec->bound, off))
+		return 0;
+	scan_begin(&c);
+	c.agenda = agenda;
+	c.s.leaves = leaves;
+	if (!c.rec->scanned)
+		map->stats.pages_scanned++;
+	else if (!same)
+		follow_changes(&c);
+	follow_entry(&c, off);
+	return scan_apply(&c);
+}
+
+static int scan_mixed(struct codemap *map, codemap_page_fn *get, void *ctx, uint32_t entry)
+{
+	struct agenda agenda = { .n = 0 };
+	int count = 0;
+
+	agenda_add(&agenda, entry);
+	/* Each address that is followed becomes a boundary, so this ends. */
+	while (agenda.n && count >= 0) {
+		int n = follow_page(map, get, ctx, agenda.at[--agenda.n], &agenda);
+
+		count = n < 0 ? -1 : count + n;
+	}
+	free(agenda.at);
+	return agenda.no_memory ? -1 : count;
+}
+
+int codemap_scan(struct codemap *map, codemap_page_fn *get, void *ctx, gva_t page, gva_t entry,
+		 enum codemap_trust trust)
+{
+	bool inside = (entry.v & PAGE_MASK) == (page.v & PAGE_MASK);
+
+	if (trust == CODEMAP_TEXT)
+		return scan_text(map, get, ctx, page, inside ? entry.v & ~PAGE_MASK : PAGE_SIZE);
+	return inside ? scan_mixed(map, get, ctx, entry.v) : 0;
 }

@@ -96,6 +96,17 @@ const struct codemap_stats *codemap_stats(const struct codemap *map);
  */
 typedef uint8_t *codemap_page_fn(void *ctx, gva_t page, gpa_t *gpa);
 
+/* What is known of the page around an entry. */
+enum codemap_trust {
+	/* Kernel text: nearly all is code, and what is not entered yet may be later,
+	 * without notice.  All of it is swept. */
+	CODEMAP_TEXT,
+	/* Anything, such as a boot loader's or decompressor's code beside compressed
+	 * data, which must not change.  What direct branches and calls lead to, here and
+	 * in other pages, is code; the rest is left alone until it is entered. */
+	CODEMAP_MIXED,
+};
+
 /*
  * Makes the page at linear address page safe to run: scans it and patches it
  * in place.  entry is the linear address about to be executed in it, known to
@@ -109,9 +120,11 @@ typedef uint8_t *codemap_page_fn(void *ctx, gva_t page, gpa_t *gpa);
  * scanned before and is unchanged, returns 0 quickly; when it changed, only
  * the changed parts are decoded again.  Sites that straddle the end of the
  * page are handled when the first byte lies in this page.
+ *
+ * A page that was scanned as CODEMAP_MIXED is swept when it comes as CODEMAP_TEXT.
  */
 int codemap_scan(struct codemap *map, codemap_page_fn *get, void *ctx,
-		 gva_t page, gva_t entry);
+		 gva_t page, gva_t entry, enum codemap_trust trust);
 
 /*
  * Scans [start, start+size) of a loaded image by linear disassembly, before

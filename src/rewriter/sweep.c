@@ -259,36 +259,53 @@ void sweep_mark(struct sweep *s, const struct insn *in, uint32_t off)
 		push_found(s, off);
 }
 
-void sweep_descend(struct sweep *s, uint32_t entry)
-{
+/* Branch targets that sweep_descend() has still to follow. */
+struct descent {
 	uint32_t stack[256];
-	unsigned n = 0;
+	unsigned n;
+};
+
+static void branch_off(struct sweep *s, struct descent *d, const struct insn *in, uint32_t at)
+{
+	int64_t to = branch_target(s, in, at);
+
+	if (to >= 0 && d->n < sizeof(d->stack) / sizeof(d->stack[0]))
+		d->stack[d->n++] = (uint32_t)to;
+	else if (s->leaves && in->is_branch && in->opsize == 4)
+		s->leaves(s->ctx, s->vaddr + at + in->len + in->imm);
+}
+
+/* Follows execution from at up to where it ends or what follows is known. */
+static void descend_line(struct sweep *s, struct descent *d, uint32_t at)
+{
 	struct insn in;
 
-	stack[n++] = entry;
-	while (n) {
-		uint32_t at = stack[--n];
-
-		while (at < s->end && !bit_test(s->proven, at) && !bit_test(s->bound, at)) {
-			int len = sweep_decode(s, &in, at);
-			int64_t to;
-
-			if (len <= 0)
-				break;
-			/* Boundaries inside were wrong. */
-			for (uint32_t i = at + 1; i < at + (uint32_t)len && i < s->end; i++)
-				if (!bit_test(s->proven, i))
-					bit_clear(s->bound, i);
-			sweep_mark(s, &in, at);
-			bit_set(s->proven, at);
-			to = branch_target(s, &in, at);
-			if (to >= 0 && n < sizeof(stack) / sizeof(stack[0]))
-				stack[n++] = (uint32_t)to;
-			at += (uint32_t)len;
-			if (sweep_ends_flow(&in))
-				break;
-		}
+	while (at < s->end) {
+		if (bit_test(s->proven, at) || bit_test(s->bound, at) ||
+		    sweep_decode(s, &in, at) <= 0)
+			return;
+		/* Boundaries inside were wrong. */
+		for (uint32_t i = at + 1; i < at + in.len && i < s->end; i++)
+			if (!bit_test(s->proven, i))
+				bit_clear(s->bound, i);
+		sweep_mark(s, &in, at);
+		bit_set(s->proven, at);
+		branch_off(s, d, &in, at);
+		at += in.len;
+		if (sweep_ends_flow(&in))
+			return;
 	}
+	if (s->leaves)
+		s->leaves(s->ctx, s->vaddr + at);
+}
+
+void sweep_descend(struct sweep *s, uint32_t entry)
+{
+	struct descent d = { .n = 0 };
+
+	d.stack[d.n++] = entry;
+	while (d.n)
+		descend_line(s, &d, d.stack[--d.n]);
 }
 
 enum reach {

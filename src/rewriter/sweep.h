@@ -22,6 +22,9 @@ struct sweep {
 	 * they are decoded as what they stand for.  Returns the original of the catch-all at offset off, or -1. */
 	bool late;
 	int (*copied)(void *ctx, uint32_t off);
+	/* Where sweep_descend() finds execution to go on: a place outside of the
+	 * range, or one too many to keep.  NULL: not of interest. */
+	void (*leaves)(void *ctx, uint32_t linear);
 	void *ctx;
 
 	/* Optional scratch, bit sets for [0, end], zero at first: they save decoding

@@ -77,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint32_t entry = (data[i + 3] | data[i + 4] << 8) % RAM;
 
 		ram[at] = wrote[at] = plain(data[i + 2]);
-		codemap_scan(map, get, ram, GVA(BASE + (entry & PAGE_MASK)), GVA(BASE + entry));
+		codemap_scan(map, get, ram, GVA(BASE + (entry & PAGE_MASK)), GVA(BASE + entry),
+			     at & 1 ? CODEMAP_TEXT : CODEMAP_MIXED);
 		check(map, ram, wrote);
 	}
 	codemap_free(map);

@@ -49,9 +49,19 @@ static uint32_t put(uint32_t off, const char *bytes, uint32_t n)
 }
 #define PUT(off, bytes) put(off, bytes, sizeof(bytes) - 1)
 
+static int scan_as(enum codemap_trust trust, uint32_t page, uint32_t entry)
+{
+	return codemap_scan(map, get, NULL, GVA(BASE + page), GVA(BASE + entry), trust);
+}
+
 static int scan(uint32_t page, uint32_t entry)
 {
-	return codemap_scan(map, get, NULL, GVA(BASE + page), GVA(BASE + entry));
+	return scan_as(CODEMAP_TEXT, page, entry);
+}
+
+static int follow(uint32_t entry)
+{
+	return scan_as(CODEMAP_MIXED, entry & PAGE_MASK, entry);
 }
 
 static int section(uint32_t off, uint32_t size)
@@ -431,6 +441,7 @@ START_TEST(never_corrupts)
 {
 	uint8_t *wrote = malloc(RAM), *back = malloc(RAM);
 	uint32_t seed = (uint32_t)_i * 7919 + 1;
+	enum codemap_trust trust;
 
 	for (uint32_t i = 0; i < RAM; i++)
 		ram[i] = random_byte(&seed);
@@ -445,7 +456,8 @@ START_TEST(never_corrupts)
 			ram[k] = wrote[k] = random_byte(&seed);
 		off = (off + next_random(&seed) % 64) % RAM;
 		mapped[next_random(&seed) % PAGES] = next_random(&seed) & 7;
-		ck_assert_int_ge(scan(off & PAGE_MASK, off), 0);
+		trust = _i & i & 1 ? CODEMAP_MIXED : CODEMAP_TEXT;
+		ck_assert_int_ge(scan_as(trust, off & PAGE_MASK, off), 0);
 		memcpy(back, ram, RAM);
 		codemap_restore(map, back, GPA(0), RAM);
 		if (memcmp(back, wrote, RAM)) {
@@ -459,6 +471,107 @@ START_TEST(never_corrupts)
 	}
 	free(wrote);
 	free(back);
+}
+END_TEST
+
+/* Beside compressed data nothing but what execution leads to is touched. */
+START_TEST(mixed_page)
+{
+	/* pushf; jz 1f; popf; ret; 1: call 2f; cpuid; jmp *%eax */
+	PUT(0x100, "\x9c\x74\x02\x9d\xc3\xe8\x13\x00\x00\x00\x0f\xa2\xff\xe0\x9c\x9d\xc3");
+	PUT(0x11d, "\x8c\xd8\xc3\x55\x9c\x58\xc3");	/* 2: mov %ds, %eax; ret; another function */
+	ck_assert_int_eq(follow(0x100), 4);
+	IS(0x100, "\x6c\x74\x02\x6d\xc3\xe8\x13\x00\x00\x00\x6f\xa2\xff\xe0\x9c\x9d\xc3");
+	IS(0x11d, "\xe5\xd8\xc3\x55\x9c\x58\xc3");
+	ck_assert(codemap_boundary(map, GPA(0x11d)));
+	ck_assert(!codemap_boundary(map, GPA(0x120)));
+	ck_assert_int_eq(follow(0x100), 0);
+	/* entered later, as through a pointer */
+	ck_assert_int_eq(follow(0x120), 1);
+	IS(0x120, "\x55\x6c\x58\xc3");
+	/* kernel text is swept after all */
+	ck_assert_int_eq(scan(0, 0x100), 2);
+	IS(0x10e, "\x6c\x6d\xc3");
+}
+END_TEST
+
+/* Branches and the flow itself lead to other pages, which may run by then. */
+START_TEST(mixed_pages)
+{
+	PUT(0xff0, "\xe8\x1b\x10\x00\x00\x9c");		/* call 0x2010; pushf */
+	memset(ram + 0xff6, 0x90, 9);
+	PUT(0xfff, "\x8c\xd8\x9d\xc3\x9c");		/* straddles */
+	PUT(0x2010, "\x9c\x58\xe9\xe9\xdf\xff\xff\x9c");	/* pushf; pop %eax; jmp 0 */
+	PUT(0x0, "\x0f\xa2\xc3\x9c");
+	ck_assert_int_eq(follow(0xff0), 5);
+	IS(0xff5, "\x6c");
+	IS(0xfff, "\xe5\xd8\x6d\xc3\x9c");
+	IS(0x2010, "\x6c\x58\xe9\xe9\xdf\xff\xff\x9c");
+	IS(0x0, "\x6f\xa2\xc3\x9c");
+	ck_assert_int_eq(follow(0x2010), 0);
+}
+END_TEST
+
+/* More branches than one descent keeps. */
+START_TEST(mixed_many_branches)
+{
+	uint32_t at = 0, n = 400, i;
+
+	for (i = 0; i < n; i++) {		/* jz to function i, far down the page */
+		int32_t to = (int32_t)(0xb00 + 3 * i) - (int32_t)(at + 6);
+
+		at = PUT(at, "\x0f\x84");
+		memcpy(ram + at, &to, 4);
+		at += 4;
+		PUT(0xb00 + 3 * i, "\x9c\xc3\x9d");
+	}
+	PUT(at, "\xc3\x9c");
+	ck_assert_int_eq(follow(0), (int)n);
+	for (i = 0; i < n; i++)
+		IS(0xb00 + 3 * i, "\x6c\xc3\x9d");
+	IS(at, "\xc3\x9c");
+}
+END_TEST
+
+/* What is written over code before paging is on: one instruction, then all. */
+START_TEST(mixed_page_changes)
+{
+	static uint8_t data[PAGE_SIZE];
+	uint32_t i;
+
+	PUT(0x100, "\x9c\x58\xcf\x9c\x9d");		/* pushf; pop %eax; iret */
+	ck_assert_int_eq(follow(0x100), 2);
+	IS(0x100, "\x6c\x58\x6e\x9c\x9d");
+	PUT(0x101, "\x9d");				/* popf */
+	PUT(0x103, "\x8c");				/* data, whatever it looks like */
+	ck_assert_int_eq(follow(0x100), 1);
+	IS(0x100, "\x6c\x6d\x6e\x8c\x9d");
+	ck_assert_int_eq(codemap_original(map, GPA(0x102)), 0xcf);
+
+	for (i = 0; i < PAGE_SIZE; i++)
+		data[i] = (uint8_t)(0x9c ^ (i * 7));
+	data[0x100] = 0x6c;		/* by chance what stood there; not to be undone */
+	data[0x102] = 0x6e;
+	memcpy(data + 0x800, "\x9c\xc3", 2);
+	memcpy(ram, data, PAGE_SIZE);
+	ck_assert_int_eq(follow(0x800), 1);
+	data[0x800] = 0x6c;
+	ck_assert(!memcmp(ram, data, PAGE_SIZE));
+	ck_assert(!codemap_boundary(map, GPA(0x100)));
+	ck_assert_int_eq(codemap_original(map, GPA(0x102)), -1);
+}
+END_TEST
+
+/* A part of the page is data that comes and goes; the code in it stays known. */
+START_TEST(mixed_page_with_buffer)
+{
+	PUT(0x100, "\x9c\x58\xcf");
+	ck_assert_int_eq(follow(0x100), 2);
+	memset(ram + 0x103, 0x9c, PAGE_SIZE - 0x103);
+	ck_assert_int_eq(follow(0x100), 0);
+	IS(0x100, "\x6c\x58\x6e\x9c");
+	ck_assert_int_eq(codemap_original(map, GPA(0x102)), 0xcf);
+	IS(PAGE_SIZE - 1, "\x9c");
 }
 END_TEST
 
@@ -491,6 +604,11 @@ int main(void)
 	tcase_add_test(tc, guest_replaces_site);
 	tcase_add_test(tc, text_poke);
 	tcase_add_test(tc, page_reused);
+	tcase_add_test(tc, mixed_page);
+	tcase_add_test(tc, mixed_pages);
+	tcase_add_test(tc, mixed_many_branches);
+	tcase_add_test(tc, mixed_page_changes);
+	tcase_add_test(tc, mixed_page_with_buffer);
 	tcase_add_loop_test(tc, never_corrupts, 0, 4);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
