@@ -17,7 +17,7 @@ struct vm;
 #define ACC_EXEC PF_I
 
 /*
- * Reads or writes n bytes (1..64) of guest-virtual memory with the rights of
+ * Reads or writes n bytes (1..PAGE_SIZE) of guest-virtual memory with the rights of
  * how (ACC_*).  Crosses pages correctly: a write either happens whole or not
  * at all.  Addresses that hold no RAM read as all ones and ignore writes.
  * On a page fault fills *f and returns false; the CPU state is unchanged.

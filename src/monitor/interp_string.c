@@ -16,7 +16,7 @@
 #define PAUSE_AFTER 4096
 
 /* What one memory access of the interpreter moves at most. */
-#define CHUNK 64
+#define CHUNK 1024
 
 static void advance(struct exec *x, unsigned reg, uint32_t bytes)
 {

@@ -376,6 +376,7 @@ static bool interpret_access(struct vm *vm)
 	insn = loop_fetch(vm, &f);
 	if (!insn || insn->kind != IK_NONE || !interp_can(insn))
 		return false;
+	tramp_heat_access(vm);
 	vm->stats.user_access++;
 	switch (step(vm, insn, &f)) {
 	case INTERP_FAULT:

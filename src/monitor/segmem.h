@@ -39,7 +39,7 @@ static inline bool segmem_linear(const struct vcpu *c, unsigned seg, uint32_t of
 }
 
 /*
- * Reads or writes n bytes (1..64).  How is ACC_READ or, for the first half of
+ * Reads or writes n bytes (1..PAGE_SIZE).  How is ACC_READ or, for the first half of
  * a read-modify-write, ACC_WRITE, which also demands the right to write.  False
  * with the fault in *f; nothing has changed then.
  */

@@ -8,6 +8,8 @@
 
 /* Traps at one site before it gets a trampoline. */
 #define HOT 6
+/* Faults at one instruction that reaches short-lived mappings. */
+#define HOT_ACCESS 100
 #define NEVER 255
 #define CODE_MAX 160u
 
@@ -21,6 +23,7 @@ struct emitter {
 	uint8_t code[CODE_MAX];
 	unsigned n;			/* bytes emitted */
 	unsigned at;			/* offset of the guest instruction being done */
+	uint32_t gated;			/* a harmless instruction that goes through the gate; 0: none */
 	uint32_t bounds;		/* bit k: an instruction begins at site + k */
 	/* Places of 32-bit displacements relative to the trampoline, and where
 	 * they lead. */
@@ -338,6 +341,8 @@ static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 		if (!has_form(&vm->tramps, insn))
 			return false;
 		emit_sensitive(m, insn);
+	} else if (m->gated == m->t.site + m->at) {
+		emit_gate(m);
 	} else {
 		if (!gmem_read(vm, GVA(m->t.site + m->at), b, insn->len, ACC_READ, &f))
 			return false;
@@ -435,9 +440,9 @@ static bool install(struct vm *vm, struct emitter *m)
 }
 
 /* A trampoline whose jump lies at site. */
-static bool build_at(struct vm *vm, uint32_t site, uint32_t hot)
+static bool build_at(struct vm *vm, uint32_t site, uint32_t hot, bool access)
 {
-	struct emitter m = { .t = { .site = site } };
+	struct emitter m = { .t = { .site = site }, .gated = access ? hot : 0 };
 	uint32_t eip = vm->cpu.eip;
 	bool ok = true, after_sti = false;
 	struct walk w;
@@ -494,12 +499,12 @@ static void drop(struct vm *vm, struct tramp *t)
  * The jump may also begin a few instructions before the hot one, where that makes
  * room or leaves out a place that is branched to.
  */
-static bool build(struct vm *vm, uint32_t hot)
+static bool build(struct vm *vm, uint32_t hot, bool access)
 {
 	unsigned back, tries = 0;
 	struct walk w;
 
-	if (build_at(vm, hot, hot))
+	if (build_at(vm, hot, hot, access))
 		return true;
 	if (!mmu_probe(vm, GVA(hot), &w))
 		return false;
@@ -510,7 +515,7 @@ static bool build(struct vm *vm, uint32_t hot)
 		if (tramp_covering(vm, hot - back))
 			return false;
 		tries++;
-		if (build_at(vm, hot - back, hot))
+		if (build_at(vm, hot - back, hot, access))
 			return true;
 	}
 	return false;
@@ -544,27 +549,40 @@ static bool window_taken(struct vm *vm)
 	return false;
 }
 
-void tramp_heat(struct vm *vm, const struct insn *insn)
+/* Counts a trap at eip; the limit-th makes a trampoline there. */
+static void heat(struct vm *vm, uint8_t limit, bool access)
 {
 	struct tramps *ts = &vm->tramps;
 	uint32_t site = vm->cpu.eip;
 	unsigned slot = (site ^ site >> 12) % TRAMP_HEAT;
 	const struct tramp *t;
 
-	if (!ts->on || !vcpu_paging(&vm->cpu) || !has_form(ts, insn) || vm->cpu.seg[S_CS].base)
+	if (!vcpu_paging(&vm->cpu) || vm->cpu.seg[S_CS].base)
 		return;
 	if (ts->heat[slot].site != site) {
 		ts->heat[slot].site = site;
 		ts->heat[slot].count = 0;
 	}
-	if (ts->heat[slot].count == NEVER || ++ts->heat[slot].count < HOT)
+	if (ts->heat[slot].count == NEVER || ++ts->heat[slot].count < limit)
 		return;
 	if (window_taken(vm)) {
 		tramp_disable(vm, "the guest has mapped the window's addresses");
 		return;
 	}
 	t = tramp_covering(vm, site);
-	ts->heat[slot].count = t || !build(vm, site) ? NEVER : 0;
+	ts->heat[slot].count = t || !build(vm, site, access) ? NEVER : 0;
+}
+
+void tramp_heat(struct vm *vm, const struct insn *insn)
+{
+	if (vm->tramps.on && has_form(&vm->tramps, insn))
+		heat(vm, HOT, false);
+}
+
+void tramp_heat_access(struct vm *vm)
+{
+	if (vm->tramps.gate)
+		heat(vm, HOT_ACCESS, true);
 }
 
 /* ---- looking up ---- */
@@ -646,7 +664,7 @@ void tramp_disable(struct vm *vm, const char *why)
 		return;
 	TRACE(vm, TRACE_CPU, "no trampolines any more: %s", why);
 	tramp_clear(vm);
-	vm->tramps.on = false;
+	vm->tramps.on = vm->tramps.gate = false;
 	host_low_unmap(WINDOW_START, WINDOW_SIZE);
 }
 

@@ -66,6 +66,9 @@ void tramp_disable(struct vm *vm, const char *why);
 /* A sensitive instruction trapped at the current eip: counts, and makes a
  * trampoline when it is hot and can have one. */
 void tramp_heat(struct vm *vm, const struct insn *insn);
+/* The same for a harmless instruction at eip that faulted on a short-lived mapping
+ * and is going to be interpreted. */
+void tramp_heat_access(struct vm *vm);
 /* Kernel code came to a, inside the bytes of a jump, and trapped: that site has
  * to be covered in another way. */
 void tramp_landed(struct vm *vm, uint32_t a);

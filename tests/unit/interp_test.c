@@ -52,7 +52,7 @@ static bool range_allowed(struct vm *vm, uint32_t a, uint32_t n, uint32_t how, s
 {
 	uint32_t next = (a & PAGE_MASK) + PAGE_SIZE;
 
-	ck_assert(n >= 1 && n <= 64);
+	ck_assert(n >= 1 && n <= PAGE_SIZE);
 	return allowed(vm, a, how, f) && (a + n <= next || next == 0 || allowed(vm, next, how, f));
 }
 
