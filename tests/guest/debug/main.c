@@ -4,6 +4,8 @@
 #include "guest.h"
 
 #define CALL 0x42
+/* Where user code runs in each address space. */
+#define USER 0x40000000u
 
 enum { RUN_THROUGH, SPIN, SLEEP };
 
@@ -82,10 +84,18 @@ __attribute__((noinline)) void sleep_for_ever(void)
 		sti_hlt();
 }
 
+static uint32_t *new_space(void)
+{
+	uint32_t *dir = paging_new();
+
+	page_map(dir, USER, (void *)((uint32_t)user_code & ~(PAGE - 1)), PTE_P | PTE_U);
+	return dir;
+}
+
 /* Runs user_code once in the address space of dir. */
 __attribute__((noinline)) void in_space(uint32_t *dir)
 {
-	struct trap_frame f = user_start(user_code);
+	struct trap_frame f = user_start((void *)(USER + (uint32_t)user_code % PAGE));
 
 	write_cr3((uint32_t)dir);
 	user_enter(&f);
@@ -105,8 +115,8 @@ int main(uint32_t magic, const void *info)
 	user_init();
 	trap_set(CALL, called);
 	trap_set(IRQ_BASE, tick);
-	space_a = paging_new();
-	space_b = paging_new();
+	space_a = new_space();
+	space_b = new_space();
 	paging_on(space_a);
 	sensitive();
 	pit_rate(200);
