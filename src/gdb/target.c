@@ -48,11 +48,13 @@ static unsigned tag_of(const uint8_t *st)
 /* The tag word is by physical register; the image holds ST(0) first. */
 static uint32_t full_tags(const uint8_t *fx)
 {
-	unsigned top = fx[FX_FSW + 1] >> 3 & 7, r;
+	unsigned top = fx[FX_FSW + 1] >> 3 & 7, r, tag;
 	uint32_t tags = 0;
 
-	for (r = 0; r < 8; r++)
-		tags |= (fx[FX_FTW] >> r & 1 ? tag_of(fx + FX_ST + 16 * ((r - top) & 7)) : 3) << 2 * r;
+	for (r = 0; r < 8; r++) {
+		tag = fx[FX_FTW] >> r & 1 ? tag_of(fx + FX_ST + 16 * ((r - top) & 7)) : 3;
+		tags |= tag << 2 * r;
+	}
 	return tags;
 }
 
@@ -154,7 +156,8 @@ static bool cs_write(struct vm *vm, uint16_t sel)
 	uint32_t d[2];
 	gva_t where;
 
-	if ((c->eflags & FL_VM) || !(c->cr0 & CR0_PE) || !segment_descriptor(vm, sel, d, &where, &f))
+	if ((c->eflags & FL_VM) || !(c->cr0 & CR0_PE) ||
+	    !segment_descriptor(vm, sel, d, &where, &f))
 		return false;
 	segment_from_descriptor(&s, sel, d);
 	if ((s.attr & (SEG_P | SEG_S | 8)) != (SEG_P | SEG_S | 8) || (sel & 3u) != c->cpl ||
@@ -268,6 +271,11 @@ bool target_reg_write(struct vm *vm, unsigned reg, const uint8_t *buf)
 
 /* ---- memory ---- */
 
+static uint64_t page_start(uint64_t gpa)
+{
+	return gpa - (gpa & ~PAGE_MASK);
+}
+
 static bool to_physical(struct vm *vm, uint64_t addr, bool physical, uint64_t *gpa)
 {
 	struct walk w;
@@ -297,7 +305,8 @@ static bool piece(struct vm *vm, uint64_t addr, bool physical, size_t *n, uint64
 
 	if (*n > room)
 		*n = room;
-	return to_physical(vm, addr, physical, gpa) && gmem_ram(vm, GPA(*gpa & ~(uint64_t)~PAGE_MASK), PAGE_SIZE);
+	return to_physical(vm, addr, physical, gpa) &&
+	       gmem_ram(vm, GPA(page_start(*gpa)), PAGE_SIZE);
 }
 
 size_t target_mem_read(struct vm *vm, uint64_t addr, uint8_t *buf, size_t n, bool physical)
@@ -310,7 +319,7 @@ size_t target_mem_read(struct vm *vm, uint64_t addr, uint8_t *buf, size_t n, boo
 		len = n - done;
 		if (!piece(vm, addr + done, physical, &len, &gpa))
 			break;
-		own_bytes(vm, gpa & ~(uint64_t)~PAGE_MASK, page);
+		own_bytes(vm, page_start(gpa), page);
 		memcpy(buf + done, page + (gpa & ~PAGE_MASK), len);
 	}
 	return done;

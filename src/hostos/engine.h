@@ -49,6 +49,7 @@ struct user_event {
 
 struct engine_stats {
 	uint64_t runs, stops, batches, ops, created, destroyed;
+	uint64_t batch_ticks;		/* of the TSC, spent in batches */
 };
 
 int engine_create(struct engine **eng, struct host_cpu *hc, const struct host_ram *ram,

@@ -165,7 +165,8 @@ bool debug_insert(struct vm *vm, enum gdb_point type, uint32_t addr, uint32_t le
 	if (d->npoints == DEBUG_POINTS)
 		return false;
 	p = &d->point[d->npoints++];
-	*p = (struct debug_point){ type, addr, len, any_space || !is_user_address(vm, addr), vm->cpu.cr3 };
+	*p = (struct debug_point){ type, addr, len, any_space || !is_user_address(vm, addr),
+				   vm->cpu.cr3 };
 	drop_pages_of(vm, p);
 	update(vm);
 	return true;
@@ -227,6 +228,7 @@ static void stop(struct vm *vm, const struct gdb_stop_info *info)
 {
 	struct debug *d = &vm->debug;
 	struct gdb_stop_info why = *info;
+	enum phase outer = stats_phase(&vm->stats, PHASE_stopped);
 	uint64_t since = host_now(), gone;
 
 	end_over(vm);
@@ -237,6 +239,7 @@ static void stop(struct vm *vm, const struct gdb_stop_info *info)
 	update(vm);
 	gdb_stopped(vm->gdb, &why);
 	gone = host_now() - since;
+	stats_phase_end(&vm->stats, outer);
 	vm->events.epoch += gone;
 	vm->events.rearm = true;
 	if (vm->panic_deadline)
@@ -421,12 +424,12 @@ bool debug_trap(struct vm *vm, uint32_t *status)
 static const struct debug_point *breakpoint_at(const struct vm *vm, uint32_t a)
 {
 	const struct debug *d = &vm->debug;
-	unsigned i;
+	const struct debug_point *p;
 
 	if (d->pages & page_bit(a))
-		for (i = 0; i < d->npoints; i++)
-			if (d->point[i].addr == a && is_break(&d->point[i]) && counts(&d->point[i], vm->cpu.cr3))
-				return &d->point[i];
+		for (p = d->point; p < d->point + d->npoints; p++)
+			if (p->addr == a && is_break(p) && counts(p, vm->cpu.cr3))
+				return p;
 	return NULL;
 }
 
@@ -494,7 +497,7 @@ bool debug_run(struct vm *vm)
 	/* A step leaves the breakpoint where it begins. */
 	p = stepping(d) && !d->moved ? NULL : breakpoint_at(vm, linear_eip(vm));
 	if (p) {
-		stop(vm, &(struct gdb_stop_info){ .why = GS_BREAK, .point = p->type, .addr = p->addr });
+		stop(vm, &(struct gdb_stop_info){ GS_BREAK, p->type, p->addr, 0 });
 	} else if (d->waking) {
 		stepped(vm);
 	} else if (!stepping(d) && !d->one && !debug_covers(vm)) {

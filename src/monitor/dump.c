@@ -130,4 +130,5 @@ void dump_guest(struct vm *vm, FILE *out, const char *why)
 	dump_walk(vm, out, "eip", vm->cpu.seg[S_CS].base + vm->cpu.eip);
 	dump_walk(vm, out, "esp", vm->cpu.seg[S_SS].base + vm->cpu.gpr[R_ESP]);
 	dump_walk(vm, out, "cr2", vm->cpu.cr2);
+	exits_print(&vm->exits, out);
 }

@@ -463,7 +463,6 @@ static void general_fault(struct vm *vm)
 		raise_host_exception(vm, VEC_GP, 0);
 		return;
 	}
-	TRACE(vm, TRACE_EXITS, "%s at %08x", insn_kind_name(insn->kind), vm->cpu.eip);
 	if (in_jump(vm))
 		tramp_landed(vm, vm->cpu.seg[S_CS].base + vm->cpu.eip);
 	tramp_heat(vm, insn);
@@ -527,11 +526,39 @@ static bool leave_shadow(struct vm *vm)
 	return true;
 }
 
+static enum phase exit_phase(int exit, const struct host_cpu *hc)
+{
+	if (exit != HOST_EXIT_TRAP)
+		return exit == HOST_EXIT_GATE ? PHASE_gate : PHASE_kick;
+	switch (hc->trapno) {
+	case VEC_PF:
+		return PHASE_trap_pf;
+	case VEC_TS:
+	case VEC_NP:
+	case VEC_SS:
+	case VEC_GP:
+		return PHASE_trap_gp;
+	default:
+		return PHASE_trap_other;
+	}
+}
+
+static void note_exit(struct vm *vm, int exit, enum phase why)
+{
+	const struct host_cpu *hc = vm->hc;
+
+	if (exit == HOST_EXIT_TRAP)
+		exits_note(vm, why, why == PHASE_trap_pf ? hc->cr2 : hc->trapno, hc->error);
+	else
+		exits_note(vm, why, 0, 0);
+}
+
 void loop_enter(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
 	struct host_cpu *hc = vm->hc;
 	uint32_t tf = vm->debug.direct ? FL_TF : 0, real = REAL_FLAGS & ~tf;
+	enum phase why;
 	int exit;
 
 	check_entry(vm);
@@ -541,7 +568,10 @@ void loop_enter(struct vm *vm)
 	hc->eip = c->eip;
 	hc->eflags = (c->eflags & REAL_FLAGS) | tf | FL_IF | FL_FIXED;
 	vm->stats.kernel_runs++;
+	stats_phase(&vm->stats, PHASE_kernel);
 	exit = host_enter(hc);
+	why = exit_phase(exit, hc);
+	stats_phase(&vm->stats, why);
 	if (exit == HOST_EXIT_BADSEG) {
 		vm_end(vm, ST_HOST, "the host refuses a segment of the guest (cs %#x ss %#x ds %#x)",
 		       c->seg[S_CS].sel, c->seg[S_SS].sel, c->seg[S_DS].sel);
@@ -555,6 +585,7 @@ void loop_enter(struct vm *vm)
 	c->eip = hc->eip;
 	c->eflags = (c->eflags & ~real) | (hc->eflags & real);
 	tramp_leave(vm);
+	note_exit(vm, exit, why);
 	switch (exit) {
 	case HOST_EXIT_KICK:
 		vm->stats.kernel_kicks++;
@@ -605,11 +636,15 @@ static void service(struct vm *vm)
 
 static void halt(struct vm *vm)
 {
+	enum phase outer;
+
 	if (!(vm->cpu.eflags & FL_IF)) {
 		vm_stopped(vm);
 		return;
 	}
+	outer = stats_phase(&vm->stats, PHASE_idle);
 	host_wait_kick(vm->hc);
+	stats_phase_end(&vm->stats, outer);
 }
 
 void loop_run(struct vm *vm)
@@ -623,7 +658,8 @@ void loop_run(struct vm *vm)
 			vm_reset(vm);
 		if (vm->ending)
 			break;
-		if (vcpu_interruptible(c) && platform_intr(&vm->plat) && (!vm->debug.hold || c->halted))
+		if (vcpu_interruptible(c) && platform_intr(&vm->plat) &&
+		    (!vm->debug.hold || c->halted))
 			trap_interrupt(vm, i8259_ack(&vm->plat.pic));
 		else if (c->halted)
 			halt(vm);

@@ -12,6 +12,7 @@
 #include "monitor/debug.h"
 #include "monitor/emulate.h"
 #include "monitor/event.h"
+#include "monitor/exits.h"
 #include "monitor/guestmem.h"
 #include "monitor/insncache.h"
 #include "monitor/load.h"
@@ -98,6 +99,7 @@ struct vm {
 	struct vm_config cfg;
 	char *cmdline;			/* cfg.append and what LilyVM adds; NULL: nothing added */
 	struct stats stats;
+	struct exits exits;
 	struct trace trace;
 	struct debug debug;
 	struct tramps tramps;

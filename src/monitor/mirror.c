@@ -251,7 +251,7 @@ static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uin
 	return true;
 }
 
-bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
+static bool fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 {
 	uint32_t around = v->us ? USER_AROUND : KERNEL_AROUND;
 	uint32_t lo, hi, first, last, e, a;
@@ -290,6 +290,16 @@ bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
 		map_run(v, e, a, a, last);
 	}
 	return true;
+}
+
+bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
+{
+	struct stats *s = &v->vm->stats;
+	enum phase outer = stats_phase(s, PHASE_fill);
+	bool ok = fill(v, va, w, how);
+
+	stats_phase_end(s, outer);
+	return ok;
 }
 
 /* ---- code pages of the kernel view ---- */
@@ -420,6 +430,7 @@ static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
 
 void view_repair(struct view *v, uint32_t cr3, bool globals)
 {
+	enum phase outer = stats_phase(&v->vm->stats, PHASE_repair);
 	unsigned i;
 
 	for (i = 0; i < 1024; i++) {
@@ -428,6 +439,7 @@ void view_repair(struct view *v, uint32_t cr3, bool globals)
 		if (t && (globals ? t->count : t->nonglobal))
 			repair_table(v, cr3, i, globals);
 	}
+	stats_phase_end(&v->vm->stats, outer);
 }
 
 void view_repair_page(struct view *v, uint32_t cr3, uint32_t va)

@@ -233,6 +233,7 @@ uint32_t platform_in(struct vm *vm, uint16_t port, unsigned size)
 {
 	struct platform *p = &vm->plat;
 	const struct port_range *r = range_of(port);
+	enum phase outer = stats_phase(&vm->stats, PHASE_device);
 	uint32_t v = 0xffffffff;
 
 	vm->stats.io_reads++;
@@ -240,6 +241,7 @@ uint32_t platform_in(struct vm *vm, uint16_t port, unsigned size)
 		v = r->in(p, port - r->first + r->reg, size);
 	else
 		pci_io_in(&p->pci, port, size, &v);
+	stats_phase_end(&vm->stats, outer);
 	TRACE(vm, TRACE_IO, "in%u %03x = %x (%s)", size * 8, port, v, r ? r->name : "-");
 	return v;
 }
@@ -248,6 +250,7 @@ void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v)
 {
 	struct platform *p = &vm->plat;
 	const struct port_range *r = range_of(port);
+	enum phase outer = stats_phase(&vm->stats, PHASE_device);
 
 	vm->stats.io_writes++;
 	TRACE(vm, TRACE_IO, "out%u %03x = %x (%s)", size * 8, port, v, r ? r->name : "-");
@@ -255,6 +258,7 @@ void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v)
 		r->out(p, port - r->first + r->reg, size, v);
 	else
 		pci_io_out(&p->pci, port, size, v);
+	stats_phase_end(&vm->stats, outer);
 }
 
 /* ---- building ---- */

@@ -45,13 +45,84 @@ struct vm;
 	X(io_writes, "port writes") \
 	X(fpu_moves, "FPU state moved")
 
+/*
+ * What time is spent with, X(name, text): from an exit on until the guest is
+ * entered again, by the reason of the exit, but for what is told apart below.
+ */
+#define STATS_EXITS(X) \
+	X(gate, "sensitive instruction, by the gate") \
+	X(trap_gp, "sensitive instruction, by a trap") \
+	X(trap_pf, "page fault in kernel mode") \
+	X(trap_other, "other exceptions in kernel mode") \
+	X(kick, "timer or kick in kernel mode") \
+	X(user_int80, "int 0x80") \
+	X(user_sysenter, "sysenter") \
+	X(user_pf, "page fault in user mode") \
+	X(user_trap, "other exceptions in user mode") \
+	X(user_kick, "timer or kick in user mode")
+#define STATS_PHASES(X) \
+	STATS_EXITS(X) \
+	X(monitor, "the monitor at the start") \
+	X(kernel, "guest kernel code, directly") \
+	X(user, "guest user code, with its entries and stops") \
+	X(fill, "pages mapped on demand") \
+	X(repair, "repairs of address spaces") \
+	X(device, "devices") \
+	X(idle, "hlt") \
+	X(stopped, "stopped by the debugger")
+
+enum phase {
+#define STATS_PHASE(name, text) PHASE_##name,
+	STATS_PHASES(STATS_PHASE)
+#undef STATS_PHASE
+	PHASE_COUNT
+};
+
+/* A phase's time, in ticks of the TSC, and how often it began. */
+struct phase_time {
+	uint64_t ticks, count;
+};
+
 struct stats {
 #define STATS_FIELD(f, text) uint64_t f;
 	STATS_COUNTERS(STATS_FIELD)
 #undef STATS_FIELD
 	uint64_t kind[IK_COUNT];	/* sensitive instructions emulated */
 	uint64_t port_hits[8];
+	bool timed;
+	enum phase phase;		/* the current one, since that time */
+	uint64_t since;
+	struct phase_time time[PHASE_COUNT];
 };
+
+const char *phase_name(enum phase p);
+/* Starts measuring time. */
+void stats_start(struct stats *s);
+
+/* Another phase begins; returns the one that ends. */
+static inline enum phase stats_phase(struct stats *s, enum phase p)
+{
+	enum phase old = s->phase;
+	uint64_t now;
+
+	if (!s->timed)
+		return old;
+	now = __builtin_ia32_rdtsc();
+	s->time[old].ticks += now - s->since;
+	s->since = now;
+	s->phase = p;
+	s->time[p].count++;
+	return old;
+}
+
+/* A phase within another ends. */
+static inline void stats_phase_end(struct stats *s, enum phase outer)
+{
+	if (!s->timed)
+		return;
+	stats_phase(s, outer);
+	s->time[outer].count--;
+}
 
 /* As text, or as one JSON object. */
 void stats_print(struct vm *vm, FILE *out, bool json);

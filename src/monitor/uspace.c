@@ -521,6 +521,20 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 	}
 }
 
+static enum phase event_phase(const struct user_event *ev)
+{
+	switch (ev->kind) {
+	case UE_KICK:
+		return PHASE_user_kick;
+	case UE_INT80:
+		return PHASE_user_int80;
+	case UE_SYSENTER:
+		return PHASE_user_sysenter;
+	default:
+		return ev->vector == VEC_PF ? PHASE_user_pf : PHASE_user_trap;
+	}
+}
+
 /* Maps the page that a page-fault handler has just made available or writable. */
 static void prefault(struct vm *vm, struct child *ch)
 {
@@ -602,7 +616,9 @@ void user_run(struct vm *vm)
 		r.eflags |= FL_TF;
 	before = r;
 	vm->stats.user_runs++;
+	stats_phase(&vm->stats, PHASE_user);
 	uspace_run(ch->us, &r, &ev);
+	stats_phase(&vm->stats, event_phase(&ev));
 	if (ev.kind == UE_DEAD) {
 		user_event(vm, ch, &ev);
 		return;
@@ -615,6 +631,7 @@ void user_run(struct vm *vm)
 	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) |
 		    (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
 	c->shadow = false;
+	exits_note(vm, event_phase(&ev), ev.vector == VEC_PF ? ev.cr2 : ev.vector, ev.error);
 	if (ev.kind == UE_SYSENTER) {
 		r.sel[S_CS] = before.sel[S_CS];
 		r.sel[S_SS] = before.sel[S_SS];

@@ -239,12 +239,14 @@ int vm_run(struct vm *vm, struct error *e)
 		event_timer_arm(vm, event_timer_new(vm, time_limit, vm),
 				vm->cfg.time_limit * 1000000000ull);
 	vm->events.rearm = true;
+	if (vm->cfg.stats)
+		stats_start(&vm->stats);
 	loop_run(vm);
 	if (vm->gdb)
 		gdb_stopped(vm->gdb,
 			    &(struct gdb_stop_info){ .why = GS_ENDED, .status = vm->status });
 	/* Output must be complete before the reason is told. */
-	if (vm->status == ST_LIMIT)
+	if (vm->status == ST_LIMIT || vm->status == ST_TRIPLE)
 		dump_guest(vm, stderr, vm->reason);
 	if (vm->cfg.stats)
 		write_stats(vm);
@@ -297,6 +299,10 @@ static void info_stats(struct vm *vm, const char *arg, FILE *out)
 {
 	(void)arg;
 	stats_print(vm, out, false);
+	if (vm->stats.timed)
+		return;
+	stats_start(&vm->stats);
+	fprintf(out, "times are measured from now on\n");
 }
 
 void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)

@@ -127,12 +127,15 @@ static void queue(struct uspace *us, long nr, uint64_t a0, uint64_t a1, uint64_t
 static void batch_run(struct engine *eng)
 {
 	struct uspace *us = eng->batch_owner;
+	uint64_t start;
 	int rc;
 
 	if (!eng->queued)
 		return;
 	eng->stats.batches++;
+	start = __builtin_ia32_rdtsc();
 	rc = us->dead ? 0 : stub_run(us->pid, &us->regs, NULL);
+	eng->stats.batch_ticks += __builtin_ia32_rdtsc() - start;
 	if (rc) {
 		us->dead = true;
 		us->refused = rc > 0 ? rc : 0;
