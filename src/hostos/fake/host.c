@@ -139,13 +139,17 @@ bool host_gate_install(struct host_cpu *hc, uint32_t va, uint8_t *to)
 	return false;
 }
 
-/* A window needs no place of its own where nothing runs. */
+/* Not RAM: the offsets in the record are the addresses. */
 int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, struct error *e)
 {
-	(void)va;
-	(void)code;
 	*alias = calloc(1, size);
-	return *alias ? 0 : fail(e, ST_HOST, "window: out of memory");
+	if (!*alias)
+		return fail(e, ST_HOST, "window: out of memory");
+	fake_record(&(struct fake_call){ .op = FAKE_MAP, .va = va, .len = code - va, .offset = va,
+					 .rights = HP_R | HP_W });
+	fake_record(&(struct fake_call){ .op = FAKE_MAP, .va = code, .len = va + size - code,
+					 .offset = code });
+	return 0;
 }
 
 /* ---- direct execution ---- */
