@@ -13,7 +13,15 @@ volatile unsigned mode, ticks, watched, spins, calls;
 uint32_t *space_a, *space_b;
 void sensitive(void);
 
-/* A call frame at its beginning, for backtraces out of tick(). */
+/* Not static, not inline: debuggers find them as they are written. */
+void tick(struct trap_frame *f);
+void wait_for_ticks(unsigned n);
+void spin(void);
+void sleep_for_ever(void);
+void in_space(uint32_t *dir);
+void finish(void);
+
+/* Sensitive instructions, to be stepped through. */
 asm(".text\n"
     ".globl sensitive\n"
     ".type sensitive, @function\n"
