@@ -275,10 +275,25 @@ static bool go_with_signal(struct gdb *g, struct packet_reader *r, enum gdb_resu
 	return go(g, r, how);
 }
 
-static bool cont(struct gdb *g, struct packet_reader *r) { return go(g, r, GDB_CONTINUE); }
-static bool step(struct gdb *g, struct packet_reader *r) { return go(g, r, GDB_STEP); }
-static bool cont_signal(struct gdb *g, struct packet_reader *r) { return go_with_signal(g, r, GDB_CONTINUE); }
-static bool step_signal(struct gdb *g, struct packet_reader *r) { return go_with_signal(g, r, GDB_STEP); }
+static bool cont(struct gdb *g, struct packet_reader *r)
+{
+	return go(g, r, GDB_CONTINUE);
+}
+
+static bool step(struct gdb *g, struct packet_reader *r)
+{
+	return go(g, r, GDB_STEP);
+}
+
+static bool cont_signal(struct gdb *g, struct packet_reader *r)
+{
+	return go_with_signal(g, r, GDB_CONTINUE);
+}
+
+static bool step_signal(struct gdb *g, struct packet_reader *r)
+{
+	return go_with_signal(g, r, GDB_STEP);
+}
 
 struct action {
 	char what;			/* c s r t; C and S without their signal */

@@ -45,7 +45,8 @@ struct packet_out {
 void packet_start(struct packet_out *p);
 /* Text without $ # } * */
 void packet_text(struct packet_out *p, const char *s);
-void packet_printf(struct packet_out *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void packet_printf(struct packet_out *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Two digits a byte. */
 void packet_hex(struct packet_out *p, const uint8_t *bytes, size_t n);
 /* Any bytes, escaped; how many fitted. */
