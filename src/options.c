@@ -226,6 +226,8 @@ static const struct {
 	const char *name, *help;
 } cpu_models[] = {
 	{ "686", "P6 family with SSE2, as far as the host has it (default)" },
+	{ "pentium", "with MMX, PSE and TSC, without PGE, SEP and SSE" },
+	{ "486", "with CPUID and x87 only" },
 };
 
 static int set_cpu(struct vm_config *cfg, char *word, struct error *e)

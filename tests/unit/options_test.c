@@ -191,6 +191,8 @@ static void check_list(const char *line, const char *word)
 START_TEST(lists)
 {
 	check_list("--cpu|help", "686");
+	check_list("--cpu|help", "pentium");
+	check_list("--cpu|help", "486");
 	check_list("--help", "--memory SIZE");
 	check_list("-h", "usage: lilyvm run");
 }
