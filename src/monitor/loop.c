@@ -308,7 +308,7 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 		return;
 	}
 	if (!(e & VE_P) || e >> PAGE_SHIFT != frame) {
-		if (!view_fill(&vm->kview, a, w, ACC_READ)) {
+		if (!view_fill(&vm->kview, a, w)) {
 			vm_end(vm, ST_HOST, "the host cannot map the page at %#x; raise the address-space limit (ulimit -v)", a);
 			return;
 		}
@@ -424,7 +424,7 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 	if (fr && short_lived(vm, &w) && touched_rarely(vm, a) && interpret_access(vm))
 		return;
 	vm->stats.fills++;
-	if (!view_fill(&vm->kview, a, &w, how) && !interpret_access(vm))
+	if (!view_fill(&vm->kview, a, &w) && !interpret_access(vm))
 		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, by an instruction that cannot be interpreted",
 		       a, (unsigned long long)w.pa.v);
 }

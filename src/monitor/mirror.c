@@ -242,7 +242,8 @@ static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uin
 
 	if (!host_map(v, first, base >> PAGE_SHIFT, (last - first) / PAGE_SIZE + 1, entry_rights(v, e)))
 		return false;
-	*(v->us ? &v->vm->stats.user_fill_pages : &v->vm->stats.fill_pages) += (last - first) / PAGE_SIZE + 1;
+	*(v->us ? &v->vm->stats.user_fill_pages : &v->vm->stats.fill_pages) +=
+		(last - first) / PAGE_SIZE + 1;
 	for (a = first;; a += PAGE_SIZE) {
 		entry_set(v, a, base + (a - first));
 		if (a == last)
@@ -251,14 +252,13 @@ static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uin
 	return true;
 }
 
-static bool fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
+static bool fill(struct view *v, uint32_t va, const struct walk *w)
 {
 	uint32_t around = v->us ? USER_AROUND : KERNEL_AROUND;
 	uint32_t lo, hi, first, last, e, a;
 	struct walk nw;
 
 	va &= PAGE_MASK;
-	(void)how;
 	if (!v->us && tramp_in_window(va))
 		tramp_disable(v->vm, "the guest uses the window's addresses");
 	e = wanted(v, v->vm->cpu.cr3, va, w);
@@ -292,11 +292,11 @@ static bool fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how
 	return true;
 }
 
-bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how)
+bool view_fill(struct view *v, uint32_t va, const struct walk *w)
 {
 	struct stats *s = &v->vm->stats;
 	enum phase outer = stats_phase(s, PHASE_fill);
-	bool ok = fill(v, va, w, how);
+	bool ok = fill(v, va, w);
 
 	stats_phase_end(s, outer);
 	return ok;

@@ -54,10 +54,10 @@ static inline uint32_t view_entry(const struct view *v, uint32_t va)
 
 /*
  * Maps the page of va, which w translates and the guest's rights allow, with
- * neighbours that the guest maps the same way.  how: ACC_* of the access.
+ * neighbours that the guest maps the same way.
  * False: the host cannot map it (below vm.mmap_min_addr, or no RAM there).
  */
-bool view_fill(struct view *v, uint32_t va, const struct walk *w, uint32_t how);
+bool view_fill(struct view *v, uint32_t va, const struct walk *w);
 
 /* Kernel view: protects a scanned page from writes; makes it executable, too; or
  * makes a code page writable. */

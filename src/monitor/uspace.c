@@ -404,7 +404,7 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 		return;
 	}
 	vm->stats.user_fills++;
-	if (view_fill(&ch->view, ev->cr2, &w, how))
+	if (view_fill(&ch->view, ev->cr2, &w))
 		return;
 	/* The host cannot map it. */
 	insn = loop_fetch(vm, &f);
@@ -547,7 +547,7 @@ static void prefault(struct vm *vm, struct child *ch)
 	if ((e & VE_P) && (!(w.flags & PTE_D) || !mmu_allowed(vm, &w, ACC_USER | ACC_WRITE)))
 		return;
 	if (mmu_allowed(vm, &w, ACC_USER))
-		view_fill(&ch->view, va, &w, ACC_USER);
+		view_fill(&ch->view, va, &w);
 }
 
 /* Maps the page of eip, and in a child that was empty that of the stack, which
@@ -565,11 +565,11 @@ static bool enter_pages(struct vm *vm, struct child *ch, bool was_empty)
 			user_fault(vm, &f);
 			return false;
 		}
-		view_fill(&ch->view, eip, &w, ACC_USER);
+		view_fill(&ch->view, eip, &w);
 	}
 	if (was_empty && !(view_entry(&ch->view, esp) & VE_P) &&
 	    mmu_translate(vm, GVA(esp), ACC_USER, &w, &f))
-		view_fill(&ch->view, esp, &w, ACC_USER);
+		view_fill(&ch->view, esp, &w);
 	return true;
 }
 

@@ -394,7 +394,7 @@ START_TEST(invlpg)
 	machine_paging(vm);
 	machine_map(vm, c->cr3, 0x40000000, DATA, PTE_P | PTE_W | PTE_A | PTE_D);
 	ck_assert(mmu_probe(vm, GVA(0x40000000), &w));
-	ck_assert(view_fill(&vm->kview, 0x40000000, &w, ACC_READ));
+	ck_assert(view_fill(&vm->kview, 0x40000000, &w));
 	machine_map(vm, c->cr3, 0x40000000, 0, 0);
 	machine_forget();
 	c->gpr[R_EBX] = 0x40000123;

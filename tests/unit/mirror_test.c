@@ -39,7 +39,7 @@ static bool fill(struct view *v, uint32_t va, uint32_t how)
 	struct walk w;
 
 	ck_assert(mmu_translate(vm, GVA(va), how, &w, &f));
-	return view_fill(v, va, &w, how);
+	return view_fill(v, va, &w);
 }
 
 static void kernel_fill(unsigned page, uint32_t how)
@@ -505,14 +505,14 @@ static void random_step(void)
 			break;
 		if (how == ACC_WRITE)
 			view_make_writable(vm, w.pa.v >> PAGE_SHIFT);
-		ck_assert(view_fill(&vm->kview, va, &w, how));
+		ck_assert(view_fill(&vm->kview, va, &w));
 		break;
 	case 2:
 		/* And at an instruction fetch. */
 		if (!mmu_translate(vm, GVA(va), ACC_READ, &w, &f))
 			break;
 		if (view_entry(&vm->kview, va) >> PAGE_SHIFT != w.pa.v >> PAGE_SHIFT)
-			ck_assert(view_fill(&vm->kview, va, &w, ACC_READ));
+			ck_assert(view_fill(&vm->kview, va, &w));
 		view_make_exec(&vm->kview, va, w.pa.v >> PAGE_SHIFT);
 		break;
 	case 3:

@@ -72,7 +72,7 @@ static void load_at(uint32_t base, const void *bytes, unsigned n)
 	memcpy(vm->ram.base + AT_CODE + SITE, bytes, n);
 	scan();
 	ck_assert(mmu_probe(vm, GVA(base), &w));
-	ck_assert(view_fill(&vm->kview, base, &w, ACC_READ));
+	ck_assert(view_fill(&vm->kview, base, &w));
 	view_make_exec(&vm->kview, base, AT_CODE >> PAGE_SHIFT);
 	c->eip = code;
 }
