@@ -13,7 +13,6 @@
 #include "devemu/devemu.h"
 
 #define EXITPORT_BASE 0x501u
-#define EXITPORT_PORTS 1u
 #define EXITPORT_ID 0x4cu
 
 struct exitport {

@@ -15,7 +15,6 @@
 
 /* The bus's own ports: CONFADD, the reset control register 0xcf9, CONFDATA. */
 #define PCI_BASE 0xcf8u
-#define PCI_PORTS 8u
 
 #define PCI_DEVFN(slot, func) ((unsigned)(slot) << 3 | (unsigned)(func))
 /* The first slot behind the bridges. */

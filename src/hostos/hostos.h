@@ -95,8 +95,6 @@ void host_kick(struct host_cpu *hc);
 /* Defines entry slot (0..8191) of the process's LDT as the segment s, or
  * empties it (s NULL); 0 or a positive errno.  Selector: slot*8 + 7. */
 int host_ldt_set(unsigned slot, const struct segment *s);
-/* FSGSBASE can be used. */
-bool host_has_fsgsbase(void);
 
 /* ---- time and waiting ---- */
 

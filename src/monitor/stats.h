@@ -88,7 +88,6 @@ struct stats {
 	STATS_COUNTERS(STATS_FIELD)
 #undef STATS_FIELD
 	uint64_t kind[IK_COUNT];	/* sensitive instructions emulated */
-	uint64_t port_hits[8];
 	bool timed;
 	enum phase phase;		/* the current one, since that time */
 	uint64_t since;

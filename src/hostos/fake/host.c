@@ -194,11 +194,6 @@ int host_ldt_set(unsigned slot, const struct segment *s)
 	return 0;
 }
 
-bool host_has_fsgsbase(void)
-{
-	return host.fsgsbase;
-}
-
 /* ---- time ---- */
 
 uint64_t host_now(void)

@@ -147,7 +147,7 @@ void host_kick(struct host_cpu *hc)
 	syscall(SYS_tgkill, block(hc)->pid, block(hc)->tid, SIG_KICK);
 }
 
-bool host_has_fsgsbase(void)
+static bool has_fsgsbase(void)
 {
 	return getauxval(AT_HWCAP2) & 2;
 }
@@ -196,7 +196,7 @@ int host_cpu_create(struct host_cpu **out, struct error *e)
 	}
 	b->pid = getpid();
 	b->tid = gettid();
-	b->cpu.has_bases = host_has_fsgsbase();
+	b->cpu.has_bases = has_fsgsbase();
 	syscall(SYS_arch_prctl, ARCH_GET_FS, &b->cpu.host_fsbase);
 	/* Children run with cpuid faulting.  The host changes that setting by a
 	 * machine register at each switch between tasks that differ in it, which
