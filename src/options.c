@@ -3,6 +3,7 @@
 
 #include "hostos/file.h"
 #include "hostos/gdbport.h"
+#include "monitor/trace.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -191,32 +192,16 @@ static int set_stats(struct vm_config *cfg, char *word, struct error *e)
 
 static int set_trace(struct vm_config *cfg, char *word, struct error *e)
 {
-	static const struct {
-		const char *name;
-		unsigned bit;
-	} names[] = {
-		{ "exits", TRACE_EXITS }, { "mmu", TRACE_MMU }, { "irq", TRACE_IRQ },
-		{ "io", TRACE_IO }, { "cpu", TRACE_CPU }, { "user", TRACE_USER },
-		{ "all", TRACE_ALL },
-	};
 	char *file = strchr(word, ':');
-	size_t i;
+	unsigned classes;
 
 	if (file)
 		*file++ = '\0';
 	if (file && !*file)
 		return bad(e, "--trace", word, "is followed by no file name");
-	for (char *next = word; next; word = next) {
-		next = strchr(word, ',');
-		if (next)
-			*next++ = '\0';
-		for (i = 0; i < COUNT(names) && strcmp(word, names[i].name); i++)
-			;
-		if (i == COUNT(names))
-			return bad(e, "--trace", word,
-				   "is none of exits, mmu, irq, io, cpu, user, all");
-		cfg->trace |= names[i].bit;
-	}
+	if (!trace_parse(word, &classes))
+		return bad(e, "--trace", word, "is no list of " TRACE_NAMES);
+	cfg->trace |= classes;
 	if (file)
 		cfg->trace_file = file;
 	return 0;

@@ -442,7 +442,9 @@ static void run_trace(struct vm *vm, char *args, FILE *out)
 {
 	char *list = next_word(&args);
 
-	if (!list || !trace_parse(list, &vm->trace.on))
+	if (list && !strcmp(list, "off"))
+		vm->trace.on = 0;
+	else if (!list || !trace_parse(list, &vm->trace.on))
 		fprintf(out, "trace off, or a comma-separated list of %s\n", TRACE_NAMES);
 }
 

@@ -313,6 +313,7 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 			return;
 		}
 	}
+	TRACE(vm, TRACE_MMU, "code page %08x -> %08llx", a & PAGE_MASK, (unsigned long long)w->pa.v);
 	scan_code(vm, a, frame, entry_of(vm, a));
 	view_make_exec(&vm->kview, a, frame);
 }

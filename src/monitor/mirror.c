@@ -431,6 +431,7 @@ static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
 void view_repair(struct view *v, uint32_t cr3, bool globals)
 {
 	enum phase outer = stats_phase(&v->vm->stats, PHASE_repair);
+	uint64_t before = v->vm->stats.repair_changes;
 	unsigned i;
 
 	for (i = 0; i < 1024; i++) {
@@ -439,6 +440,8 @@ void view_repair(struct view *v, uint32_t cr3, bool globals)
 		if (t && (globals ? t->count : t->nonglobal))
 			repair_table(v, cr3, i, globals);
 	}
+	TRACE(v->vm, TRACE_MMU, "repair for cr3 %08x: %u pages changed", cr3,
+	      (unsigned)(v->vm->stats.repair_changes - before));
 	stats_phase_end(&v->vm->stats, outer);
 }
 

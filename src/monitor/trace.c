@@ -22,10 +22,6 @@ bool trace_parse(const char *list, unsigned *on)
 	unsigned bits = 0;
 	size_t i, n;
 
-	if (!strcmp(list, "off")) {
-		*on = 0;
-		return true;
-	}
 	for (;; list += n + 1) {
 		n = strcspn(list, ",");
 		for (i = 0; i < CLASSES; i++)

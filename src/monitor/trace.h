@@ -13,7 +13,7 @@ struct trace {
 /* What trace_parse() knows. */
 #define TRACE_NAMES "exits, mmu, irq, io, cpu, user, all"
 
-/* A comma-separated list of classes, or "off"; false, and *on as before, if it is none. */
+/* A comma-separated list of classes; false, and *on as before, if it is none. */
 bool trace_parse(const char *list, unsigned *on);
 int trace_open(struct trace *t, const struct vm_config *cfg, struct error *e);
 void trace_close(struct trace *t);

@@ -62,8 +62,10 @@ static void evict(struct vm *vm)
 
 	while (last && last->next)
 		last = last->next;
-	if (last)
-		pool_remove(vm, last);
+	if (!last)
+		return;
+	TRACE(vm, TRACE_USER, "child for cr3 %08x goes", last->cr3);
+	pool_remove(vm, last);
 }
 
 static struct child *child_new(struct vm *vm)
@@ -83,6 +85,7 @@ static struct child *child_new(struct vm *vm)
 		vm->pool.max = vm->pool.n;
 		evict(vm);
 	}
+	TRACE(vm, TRACE_USER, "child for cr3 %08x", vm->cpu.cr3);
 	view_init(&ch->view, vm, ch->us);
 	ch->cr3 = vm->cpu.cr3;
 	ch->flushes = vm->pool.flushes;
@@ -403,6 +406,8 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 		user_fault(vm, &f);
 		return;
 	}
+	TRACE(vm, TRACE_MMU, "fill of a child %08x -> %08llx, eip %08x", ev->cr2,
+	      (unsigned long long)w.pa.v, c->eip);
 	vm->stats.user_fills++;
 	if (view_fill(&ch->view, ev->cr2, &w))
 		return;
@@ -494,6 +499,7 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 		break;
 	case UE_INT80:
 		vm->stats.user_int80++;
+		TRACE(vm, TRACE_USER, "int $0x80, eax %u", c->gpr[R_EAX]);
 		if (!trap_software(vm, 0x80, &f)) {
 			c->eip -= 2;
 			trap_exception(vm, &f);
@@ -501,6 +507,7 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 		break;
 	case UE_SYSENTER:
 		vm->stats.user_sysenter++;
+		TRACE(vm, TRACE_USER, "sysenter, eax %u", c->gpr[R_EAX]);
 		if (!cpu_sysenter(vm)) {
 			deliver(vm, VEC_GP, 0);
 		} else if (c->eflags & FL_TF) {
