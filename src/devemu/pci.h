@@ -17,8 +17,6 @@
 #define PCI_BASE 0xcf8u
 
 #define PCI_DEVFN(slot, func) ((unsigned)(slot) << 3 | (unsigned)(func))
-/* The first slot behind the bridges. */
-#define PCI_FIRST_SLOT 2u
 #define PCI_MAX_FUNCTIONS 32u
 #define PCI_BARS 6u
 

@@ -25,6 +25,8 @@ struct host_ram {
 #define HP_W 2u
 #define HP_X 4u
 
+/* Makes size bytes (a multiple of the page size) of zeroed guest RAM; 0 or -1 with
+ * *e.  Destroying what was never created does nothing. */
 int host_ram_create(struct host_ram *ram, uint64_t size, struct error *e);
 void host_ram_destroy(struct host_ram *ram);
 
@@ -39,6 +41,8 @@ uint32_t host_map_limit(void);
  * there.  populate: touch the pages now.  0, or a positive errno. */
 int host_low_map(const struct host_ram *ram, uint32_t va, uint64_t offset, uint64_t len,
 		 unsigned rights, bool populate);
+/* Takes away, or gives HP_* rights to, whole pages; those that are not mapped may lie
+ * between when unmapping only.  0, or a positive errno. */
 int host_low_unmap(uint32_t va, uint64_t len);
 int host_low_protect(uint32_t va, uint64_t len, unsigned rights);
 
@@ -100,6 +104,7 @@ int host_ldt_set(unsigned slot, const struct segment *s);
 
 /* Host monotonic time, nanoseconds. */
 uint64_t host_now(void);
+/* Seconds since 1970, UTC. */
 int64_t host_wallclock(void);
 /* CPU time of this process and its children, nanoseconds. */
 uint64_t host_cpu_time(void);

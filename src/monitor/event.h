@@ -22,13 +22,15 @@ struct events {
 	bool rearm;			/* the earliest deadline may have changed */
 };
 
-/* Registers a timer; returns its number. */
+/* Registers a timer, of at most EVENT_TIMERS; returns its number. */
 unsigned event_timer_new(struct vm *vm, void (*fire)(void *ctx), void *ctx);
+/* Sets timer n to virtual time deadline, ns; UINT64_MAX turns it off. */
 void event_timer_arm(struct vm *vm, unsigned n, uint64_t deadline);
 /* Virtual time since power-on, ns. */
 uint64_t event_now(struct vm *vm);
 /* Fires what is due, sets the host's timer for the next deadline. */
 void event_service(struct vm *vm);
+/* No timers; virtual time begins. */
 void event_init(struct vm *vm);
 
 #endif

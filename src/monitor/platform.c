@@ -272,7 +272,7 @@ static int disk_create(struct vm *vm, unsigned n, struct error *e)
 	struct platform *p = &vm->plat;
 	const struct disk_config *cfg = &vm->cfg.disks[n];
 	struct disk *d = &p->disks[n];
-	unsigned devfn = (PCI_DISK_SLOT + n) << 3;
+	unsigned devfn = PCI_DEVFN(PCI_DISK_SLOT + n, 0);
 	char id[24];
 
 	_Static_assert(offsetof(struct disk, wire) == 0, "services get the disk");

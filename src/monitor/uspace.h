@@ -33,6 +33,7 @@ struct pool {
 	struct child *current;		/* of the loaded CR3, NULL if not looked up */
 };
 
+/* An empty pool; ends all children. */
 void pool_init(struct vm *vm);
 void pool_free(struct vm *vm);
 /* The TLB was flushed (CR3 load, CR4 change). */
