@@ -381,7 +381,7 @@ static bool one_instruction(struct vm *vm)
 
 	if (!c->cpl)
 		loop_scan(vm);
-	insn = loop_fetch(vm, &f);
+	insn = fetch_insn(vm, &f);
 	if (insn && needs_cpu(vm, insn))
 		return run_directly(vm, insn);
 	c->single = d->watches || d->how != GDB_CONTINUE;

@@ -50,7 +50,7 @@ struct tlb {
 	uint32_t generation;
 };
 
-/* loop.c: the page that kernel code is being fetched from. */
+/* fetch.c: the page that kernel code is being fetched from. */
 struct fetch_page {
 	uint32_t page;			/* linear; NO_FETCH_PAGE: none */
 	uint8_t *bytes;
@@ -196,7 +196,14 @@ void fpu_to_child(struct vm *vm, struct child *c);
 void fpu_child_gone(struct vm *vm, struct child *c);
 enum interp_result fpu_emulate(struct vm *vm, const struct insn *insn, struct fault *f);
 
+/* fetch.c */
+/* Decodes the instruction at cs:eip as the guest's compiler wrote it.  NULL with the
+ * fault of the fetch (#PF, #UD) in *f, or with the VM ending.  Valid until the next
+ * call. */
+const struct insn *fetch_insn(struct vm *vm, struct fault *f);
+
 /* loop.c */
+/* Runs the VM until it ends. */
 void loop_run(struct vm *vm);
 /* Kernel code runs directly until it comes back; deals with why it did. */
 void loop_enter(struct vm *vm);
@@ -204,9 +211,6 @@ void loop_enter(struct vm *vm);
 void loop_scan(struct vm *vm);
 /* Interprets the instruction at eip, in kernel or virtual-8086 mode. */
 void loop_step(struct vm *vm);
-/* Bytes at eip as the guest's compiler wrote them; returns the decoded
- * instruction or NULL with *f. */
-const struct insn *loop_fetch(struct vm *vm, struct fault *f);
 
 /* dump.c */
 /* Writes registers, code, page walks: why and where the guest died. */

@@ -327,7 +327,7 @@ static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 	struct fault f;
 
 	vm->cpu.eip = m->t.site + m->at;
-	insn = loop_fetch(vm, &f);
+	insn = fetch_insn(vm, &f);
 	if (!insn || (*after_sti && needs_shadow(insn)))
 		return false;
 	if (m->at && ts_landed(&vm->tramps, vm->cpu.eip))
@@ -459,7 +459,7 @@ static bool build_at(struct vm *vm, uint32_t site, uint32_t hot, bool access)
 		struct fault f;
 
 		vm->cpu.eip = site + m.at;
-		next = loop_fetch(vm, &f);
+		next = fetch_insn(vm, &f);
 		ok = next && !needs_shadow(next);
 	}
 	vm->cpu.eip = eip;

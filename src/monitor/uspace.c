@@ -349,7 +349,7 @@ static void user_emulate(struct vm *vm, const struct insn *insn)
 	struct fault f;
 
 	while (user_step(vm, insn) && --left && !vm->hc->kick && !vm->ending) {
-		insn = loop_fetch(vm, &f);
+		insn = fetch_insn(vm, &f);
 		if (!insn)
 			break;
 		if (insn->kind == IK_CPUID)
@@ -373,7 +373,7 @@ void user_interpret(struct vm *vm)
 	const struct insn *insn;
 	struct fault f;
 
-	insn = loop_fetch(vm, &f);
+	insn = fetch_insn(vm, &f);
 	if (insn)
 		user_step(vm, insn);
 	else if (f.vector == VEC_PF)
@@ -398,7 +398,7 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 	if (e & VE_P) {
 		how |= ACC_WRITE;
 	} else if (ev->cr2 != c->eip) {
-		insn = loop_fetch(vm, &f);
+		insn = fetch_insn(vm, &f);
 		if (insn && access_is_write(c, insn, ev->cr2))
 			how |= ACC_WRITE;
 	}
@@ -412,7 +412,7 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 	if (view_fill(&ch->view, ev->cr2, &w))
 		return;
 	/* The host cannot map it. */
-	insn = loop_fetch(vm, &f);
+	insn = fetch_insn(vm, &f);
 	if (!insn)
 		trap_exception(vm, &f);
 	else if (insn->kind == IK_NONE && !interp_can(insn))
@@ -429,7 +429,7 @@ static void user_general_fault(struct vm *vm)
 	const struct insn *insn;
 	struct fault f;
 
-	insn = loop_fetch(vm, &f);
+	insn = fetch_insn(vm, &f);
 	if (insn && (insn->kind != IK_NONE || interp_can(insn)))
 		user_emulate(vm, insn);
 	else if (insn || f.vector == VEC_UD)
@@ -466,7 +466,7 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 		break;
 	case VEC_MF:
 		/* One host signal for x87 and SSE. */
-		insn = loop_fetch(vm, &f);
+		insn = fetch_insn(vm, &f);
 		deliver(vm, insn && insn->opcode >= 0xf00 ? VEC_XM : VEC_MF, 0);
 		break;
 	default:

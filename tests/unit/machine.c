@@ -197,7 +197,7 @@ void machine_user(struct vm *vm, uint32_t eip, uint32_t esp)
 const struct insn *machine_fetch(struct vm *vm)
 {
 	struct fault f;
-	const struct insn *insn = loop_fetch(vm, &f);
+	const struct insn *insn = fetch_insn(vm, &f);
 
 	ck_assert_ptr_nonnull(insn);
 	return insn;
