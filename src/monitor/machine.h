@@ -138,9 +138,11 @@ void vm_reset(struct vm *vm);
 /* cpu.c */
 /* Learns what the host's CPU offers; before host_cpu_create(). */
 void cpu_init(struct vm *vm);
+/* The state after a reset (SDM 3, table "IA-32 and Intel 64 Processor States"). */
 void cpu_reset(struct vm *vm);
 /* CPUID as the guest sees it. */
 void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4]);
+/* The model-specific registers there are; false: #GP. */
 bool cpu_rdmsr(struct vm *vm, uint32_t msr, uint64_t *v);
 bool cpu_wrmsr(struct vm *vm, uint32_t msr, uint64_t v);
 /* SYSENTER from user mode (SDM 2); false: #GP. */
@@ -157,6 +159,7 @@ void cpu_set_flags(struct vcpu *c, uint32_t v, uint32_t mask);
 bool segment_load(struct vm *vm, int reg, uint16_t sel, struct fault *f);
 /* Reads the descriptor that sel names; false with *f (error = selector). */
 bool segment_descriptor(struct vm *vm, uint16_t sel, uint32_t d[2], gva_t *where, struct fault *f);
+/* What loading selector sel, whose descriptor is d, puts into a register; no checks. */
 void segment_from_descriptor(struct segment *s, uint16_t sel, const uint32_t d[2]);
 /* Sets a code segment that has been checked; also the CPL. */
 void segment_set_cs(struct vcpu *c, const struct segment *s, unsigned cpl);
@@ -176,6 +179,7 @@ bool trap_software(struct vm *vm, unsigned vector, struct fault *f);
 /* The same for int3, into and int n that the host has executed: eip is behind
  * it, and goes back when the guest's gate refuses. */
 void trap_reported(struct vm *vm, unsigned vector);
+/* A hardware interrupt; what is to be checked (IF, shadow) has been. */
 void trap_interrupt(struct vm *vm, unsigned vector);
 /* iret and far transfers; eip is behind the instruction only on success. */
 enum interp_result trap_iret(struct vm *vm, const struct insn *insn, struct fault *f);
@@ -194,6 +198,7 @@ void fpu_to_kernel(struct vm *vm);
 void fpu_to_child(struct vm *vm, struct child *c);
 /* A child is going away or ran: keep its registers. */
 void fpu_child_gone(struct vm *vm, struct child *c);
+/* fxsave, fxrstor, fnsave, frstor, fninit of kernel code; results as interp_insn()'s. */
 enum interp_result fpu_emulate(struct vm *vm, const struct insn *insn, struct fault *f);
 
 /* fetch.c */
@@ -215,7 +220,9 @@ void loop_step(struct vm *vm);
 /* dump.c */
 /* Writes registers, code, page walks: why and where the guest died. */
 void dump_guest(struct vm *vm, FILE *out, const char *why);
+/* The virtual CPU's registers, some to a line. */
 void dump_registers(struct vm *vm, FILE *out);
+/* How the guest's page tables translate va; name is put before it. */
 void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va);
 
 #endif
