@@ -38,6 +38,10 @@ static bool unpatch(struct vm *vm, uint32_t a, uint64_t gpa, uint8_t bytes[16], 
 	}
 	if (codemap_undo(vm->code, bytes, 16, GPA(gpa)) >= 0)
 		return true;
+	/* A copy that was entered without notice, in a page that runs already. */
+	loop_scan(vm);
+	if (codemap_undo(vm->code, bytes, 16, GPA(gpa)) >= 0)
+		return true;
 	vm_end(vm, ST_LIMIT, "a patched instruction was copied to %#x and cannot be told", a);
 	*f = (struct fault){ VEC_UD, 0, 0 };
 	return false;

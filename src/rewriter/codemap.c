@@ -34,7 +34,6 @@
 #define SLACK 32u		/* bytes of the next page in a view: the longest instruction fits */
 #define SYNC 64u		/* bytes after which a decoder has fallen into step */
 #define MAX_CHANGED 512		/* when more bytes differ, the page is scanned wholly */
-#define CHANCE 16u		/* and fewer equal bytes than these are equal by chance */
 
 struct catchall { uint16_t off; uint8_t original; };
 
@@ -887,15 +886,15 @@ static void leaves(void *ctx, uint32_t linear)
 	agenda_add(c->agenda, linear);
 }
 
-/* Forgets the instruction at the boundary off, which the guest wrote to.  Its
- * site means itself if the guest wrote all of it, else it is undone. */
-static void forget_changed(struct scan *c, uint32_t off, bool all)
+/* Forgets the instruction at the boundary off, which the guest wrote to; a site that
+ * is still there will be undone. */
+static void forget_changed(struct scan *c, uint32_t off)
 {
 	uint32_t end = off + old_length(c, off);
 
 	for (uint32_t i = bit_next(c->rec->site, off, end); i < end;
 	     i = bit_next(c->rec->site, i + 1, end))
-		if (all || c->mem[i] != c->rec->shadow[i])
+		if (c->mem[i] != c->rec->shadow[i])
 			site_drop(c->rec, i);
 	bit_clear(c->bound, off);
 	set_range(c->redone, off, end);
@@ -914,22 +913,10 @@ static uint32_t first_changed(struct scan *c, uint32_t from)
 	return bit_next(c->rec->bound, from, PAGE_SIZE);
 }
 
-/* As next_change(), across equal bytes that are fewer than chance. */
-static bool next_stretch(const struct scan *c, uint32_t off, uint32_t chance, uint32_t *from,
-			 uint32_t *end)
-{
-	uint32_t start, stop;
-
-	if (!next_change(c, off, from, end))
-		return false;
-	while (next_change(c, *end, &start, &stop) && start - *end < chance)
-		*end = stop;
-	return true;
-}
-
 /*
- * Forgets the instructions that the guest changed.  A few of them are code still,
- * and followed again; a page that was filled with something else is not.
+ * Forgets the instructions that the guest changed.  Where a few were changed, the
+ * first is code still, and followed again; a page that was filled with something
+ * else is not.
  */
 static void follow_changes(struct scan *c)
 {
@@ -940,12 +927,14 @@ static void follow_changes(struct scan *c)
 	for (end = 0; next_change(c, end, &from, &end);)
 		n += end - from;
 	all = n > MAX_CHANGED;
-	for (end = 0; next_stretch(c, end, all ? CHANCE : 1, &from, &end);)
-		for (uint32_t at = first_changed(c, from); at < end;
-		     at = bit_next(c->rec->bound, at + 1, end)) {
-			forget_changed(c, at, all);
-			bit_set(again, at);
-		}
+	for (end = 0; next_change(c, end, &from, &end);) {
+		uint32_t first = first_changed(c, from);
+
+		if (first < end)
+			bit_set(again, first);
+		for (uint32_t at = first; at < end; at = bit_next(c->rec->bound, at + 1, end))
+			forget_changed(c, at);
+	}
 	if (all)
 		c->rec->swept = false;
 	for (uint32_t i = 0; !all && (i = bit_next(again, i, PAGE_SIZE)) < PAGE_SIZE; i++)

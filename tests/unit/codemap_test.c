@@ -550,8 +550,6 @@ START_TEST(mixed_page_changes)
 
 	for (i = 0; i < PAGE_SIZE; i++)
 		data[i] = (uint8_t)(0x9c ^ (i * 7));
-	data[0x100] = 0x6c;		/* by chance what stood there; not to be undone */
-	data[0x102] = 0x6e;
 	memcpy(data + 0x800, "\x9c\xc3", 2);
 	memcpy(ram, data, PAGE_SIZE);
 	ck_assert_int_eq(follow(0x800), 1);
@@ -559,6 +557,21 @@ START_TEST(mixed_page_changes)
 	ck_assert(!memcmp(ram, data, PAGE_SIZE));
 	ck_assert(!codemap_boundary(map, GPA(0x100)));
 	ck_assert_int_eq(codemap_original(map, GPA(0x102)), -1);
+}
+END_TEST
+
+/* Other code at the same place: the old boundaries inside are not followed. */
+START_TEST(mixed_page_other_code)
+{
+	PUT(0x100, "\x9c\x58\xc3");
+	ck_assert_int_eq(follow(0x100), 1);
+	PUT(0x100, "\x8c\xc8");			/* mov %cs, %eax; as of the second byte: enter */
+	ck_assert_int_eq(follow(0x100), 1);
+	IS(0x100, "\xe5\xc8\xc3\x00");
+	ck_assert(!codemap_boundary(map, GPA(0x101)));
+	PUT(0x100, "\xc3\x9c\x58");		/* less code than before */
+	ck_assert_int_eq(follow(0x100), 0);
+	IS(0x100, "\xc3\x9c\x58\x00");
 }
 END_TEST
 
@@ -608,6 +621,7 @@ int main(void)
 	tcase_add_test(tc, mixed_pages);
 	tcase_add_test(tc, mixed_many_branches);
 	tcase_add_test(tc, mixed_page_changes);
+	tcase_add_test(tc, mixed_page_other_code);
 	tcase_add_test(tc, mixed_page_with_buffer);
 	tcase_add_loop_test(tc, never_corrupts, 0, 4);
 	suite_add_tcase(s, tc);
