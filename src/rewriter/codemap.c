@@ -452,7 +452,7 @@ struct scan {
 	uint8_t *mem;			/* the page */
 	struct codepage *next;		/* the record of the page after it; NULL: it is not mapped */
 	uint8_t *next_mem;		/* and its memory */
-	struct agenda *agenda;		/* where to note what leads out of the page; NULL: nowhere */
+	struct agenda *agenda;		/* for what leads out of the page, or NULL */
 	struct sweep s;
 	uint8_t view[PAGE_SIZE + SLACK];
 	uint64_t bound[WORDS], target[WORDS], proven[WORDS];

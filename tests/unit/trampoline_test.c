@@ -233,7 +233,8 @@ static const struct form {
 	FORM("cli", "\xfa" TAIL, 2, "\xc7\x05\x00\x00\x00\xff\x00\xfe\xff\xff"),
 	FORM("sti", "\xfb" TAIL, 2, "\xc7\x05\x00\x00\x00\xff\x00\x00\x00\x00"),
 	FORM("pushf", "\x9c" TAIL, 2,
-	     "\x9c\x50\x51\x8b\x44\x24\x08\x8b\x0d\x00\x00\x00\xff\x8d\x04\x08\x89\x44\x24\x08\x59\x58"),
+	     "\x9c\x50\x51\x8b\x44\x24\x08\x8b\x0d\x00\x00\x00\xff"
+	     "\x8d\x04\x08\x89\x44\x24\x08\x59\x58"),
 	FORM("popf", "\x9d" TAIL, 2,
 	     "\x50\x8b\x44\x24\x04\xa9\x00\x71\x1e\x00\x74\x02\x58\xf4\x25\x00\x02\x00\x00"
 	     "\x2d\x00\x02\x00\x00\xa3\x00\x00\x00\xff\x58\x9d"),
@@ -275,7 +276,8 @@ static const struct tramp *load_form(const struct form *form)
 	load_at(GUARDED, form->code, form->n);
 	/* The first sensitive one is hot. */
 	for (off = 0; off < form->n; off += len) {
-		len = (unsigned)insn_decode(&insn, (const uint8_t *)form->code + off, form->n - off, 32);
+		len = (unsigned)insn_decode(&insn, (const uint8_t *)form->code + off, form->n - off,
+					    32);
 		if (insn.kind != IK_NONE)
 			break;
 	}
@@ -290,7 +292,7 @@ START_TEST(emitted_code)
 	const struct tramp *t = load_form(form);
 
 	if (t->site != code)
-		return;		/* where a harmless instruction is first, the jump may follow it */
+		return;		/* the jump may follow harmless instructions */
 	ck_assert_uint_ge(t->addr, RT_CODE);
 	ck_assert_uint_ge(t->size, form->size);
 	ck_assert_msg(!memcmp(in_window(t->addr), form->emitted, form->size), "%s", form->name);
