@@ -178,7 +178,8 @@ static int gdb_words(struct debugging *d, struct error *e)
 	struct words more = d->gdb;
 	/* Points of one process keep to it if gdb leaves them in. */
 	static const char *const first[] = {
-		"gdb", "-q", "-iex", "set architecture i386", "-iex", "set breakpoint always-inserted on",
+		"gdb", "-q", "-iex", "set architecture i386", "-iex",
+		"set breakpoint always-inserted on",
 	};
 
 	snprintf(d->target, sizeof(d->target), "target remote %s", d->socket);

@@ -172,7 +172,8 @@ static bool read_memory(struct gdb *g, struct packet_reader *r)
 		return reply(g, E_ARGUMENT);
 	if (!len)
 		return true;
-	n = target_mem_read(g->vm, addr, bytes, len < sizeof(bytes) ? (size_t)len : sizeof(bytes), false);
+	n = target_mem_read(g->vm, addr, bytes, len < sizeof(bytes) ? (size_t)len : sizeof(bytes),
+			    false);
 	if (!n)
 		return reply(g, E_MEMORY);
 	packet_hex(&g->out, bytes, n);
@@ -215,7 +216,8 @@ static bool get_point(struct packet_reader *r, struct point *p)
 	if (!packet_get_number(r, &type) || !packet_get(r, ",") || !get_range(r, &addr, &len) ||
 	    packet_left(r) || type > GP_ACCESS || addr > UINT32_MAX || len > UINT32_MAX)
 		return false;
-	*p = (struct point){ .type = (enum gdb_point)type, .addr = (uint32_t)addr, .len = (uint32_t)len };
+	*p = (struct point){ .type = (enum gdb_point)type, .addr = (uint32_t)addr,
+			     .len = (uint32_t)len };
 	return true;
 }
 

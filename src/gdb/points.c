@@ -26,7 +26,8 @@ void points_settle(struct points *p, struct vm *vm)
 
 static bool insert(struct points *p, struct vm *vm, const struct point *new)
 {
-	if (p->n == POINTS_MAX || !target_insert(vm, new->type, new->addr, new->len, new->any_space))
+	if (p->n == POINTS_MAX ||
+	    !target_insert(vm, new->type, new->addr, new->len, new->any_space))
 		return false;
 	p->point[p->n++] = *new;
 	return true;

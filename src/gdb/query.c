@@ -15,7 +15,8 @@ bool query_supported(struct gdb *g, struct packet_reader *r)
 {
 	g->swbreak = strstr(r->at, "swbreak+") != NULL;
 	g->hwbreak = strstr(r->at, "hwbreak+") != NULL;
-	packet_printf(&g->out, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+;"
+	packet_printf(&g->out,
+		      "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+;"
 		      "swbreak+;hwbreak+", PACKET_MAX);
 	return true;
 }
@@ -89,7 +90,8 @@ static void run_monitor(struct gdb *g, const char *line, FILE *out)
 		return;
 	target_monitor(g->vm, line, out);
 	if (!strcmp(line, "help"))
-		fprintf(out, "any-space on|off  points at user addresses: for every address space?\n");
+		fprintf(out,
+			"any-space on|off  points at user addresses: for every address space?\n");
 }
 
 /* Console output goes in packets of its own, before the reply. */

@@ -24,7 +24,8 @@
 
 static void unknown(struct vm *vm, const struct insn *insn)
 {
-	vm_end(vm, ST_LIMIT, "the emulator does not know the instruction at %x:%08x (%s, opcode %#x)",
+	vm_end(vm, ST_LIMIT,
+	       "the emulator does not know the instruction at %x:%08x (%s, opcode %#x)",
 	       vm->cpu.seg[S_CS].sel, vm->cpu.eip, insn_kind_name(insn->kind), insn->opcode);
 }
 
@@ -110,7 +111,8 @@ static bool go_ahead_once(struct vm *vm)
 			return false;
 		/* With a trampoline it would not trap. */
 		sensitive = insn->kind != IK_NONE &&
-			    !(vm->frames[vm->fetch.gpa >> PAGE_SHIFT].tramps && tramp_covering(vm, vm->cpu.eip));
+			    !(vm->frames[vm->fetch.gpa >> PAGE_SHIFT].tramps &&
+			      tramp_covering(vm, vm->cpu.eip));
 		r = step(vm, insn, &f);
 		if (r == INTERP_UNKNOWN)
 			return false;	/* found again, and named, by its trap */
@@ -185,7 +187,8 @@ static void scan_code(struct vm *vm, uint32_t a, uint32_t frame, uint32_t entry)
 	patched = codemap_scan(vm->code, code_page, vm, GVA(a & PAGE_MASK), GVA(entry),
 			       vcpu_paging(&vm->cpu) ? CODEMAP_TEXT : CODEMAP_MIXED);
 	if (patched < 0)
-		vm_end(vm, ST_HOST, "no memory to record the guest's code; raise the limit (ulimit -v)");
+		vm_end(vm, ST_HOST,
+		       "no memory to record the guest's code; raise the limit (ulimit -v)");
 	if (patched)
 		insncache_forget(&vm->insns, a & PAGE_MASK);
 }
@@ -201,11 +204,13 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 	}
 	if (!(e & VE_P) || e >> PAGE_SHIFT != frame) {
 		if (!view_fill(&vm->kview, a, w)) {
-			vm_end(vm, ST_HOST, "the host cannot map the page at %#x; raise the address-space limit (ulimit -v)", a);
+			vm_end(vm, ST_HOST, "the host cannot map the page at %#x; "
+			       "raise the address-space limit (ulimit -v)", a);
 			return;
 		}
 	}
-	TRACE(vm, TRACE_MMU, "code page %08x -> %08llx", a & PAGE_MASK, (unsigned long long)w->pa.v);
+	TRACE(vm, TRACE_MMU, "code page %08x -> %08llx", a & PAGE_MASK,
+	      (unsigned long long)w->pa.v);
 	scan_code(vm, a, frame, entry_of(vm, a));
 	view_make_exec(&vm->kview, a, frame);
 }
@@ -298,7 +303,8 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 	if (vm->debug.on && debug_fault(vm, a))
 		return;
 	if (!mmu_translate(vm, GVA(a), how, &w, &f)) {
-		TRACE(vm, TRACE_MMU, "kernel page fault at %08x, error %x, eip %08x", a, f.error, vm->cpu.eip);
+		TRACE(vm, TRACE_MMU, "kernel page fault at %08x, error %x, eip %08x", a, f.error,
+		      vm->cpu.eip);
 		trap_exception(vm, &f);
 		return;
 	}
@@ -318,7 +324,8 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 		return;
 	vm->stats.fills++;
 	if (!view_fill(&vm->kview, a, &w) && !interpret_access(vm))
-		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, by an instruction that cannot be interpreted",
+		vm_end(vm, ST_LIMIT, "access to %#x (physical %#llx), which cannot be mapped, "
+		       "by an instruction that cannot be interpreted",
 		       a, (unsigned long long)w.pa.v);
 }
 
@@ -466,7 +473,8 @@ void loop_enter(struct vm *vm)
 	why = exit_phase(exit, hc);
 	stats_phase(&vm->stats, why);
 	if (exit == HOST_EXIT_BADSEG) {
-		vm_end(vm, ST_HOST, "the host refuses a segment of the guest (cs %#x ss %#x ds %#x)",
+		vm_end(vm, ST_HOST,
+		       "the host refuses a segment of the guest (cs %#x ss %#x ds %#x)",
 		       c->seg[S_CS].sel, c->seg[S_SS].sel, c->seg[S_DS].sel);
 		return;
 	}

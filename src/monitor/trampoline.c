@@ -23,7 +23,7 @@ struct emitter {
 	uint8_t code[CODE_MAX];
 	unsigned n;			/* bytes emitted */
 	unsigned at;			/* offset of the guest instruction being done */
-	uint32_t gated;			/* a harmless instruction that goes through the gate; 0: none */
+	uint32_t gated;			/* a harmless instruction to go through the gate; 0: none */
 	uint32_t bounds;		/* bit k: an instruction begins at site + k */
 	/* Places of 32-bit displacements relative to the trampoline, and where
 	 * they lead. */

@@ -215,7 +215,8 @@ int codemap_undo(const struct codemap *map, uint8_t *bytes, size_t n, gpa_t gpa)
 	const uint8_t *any = memchr(bytes, SUBST_ANY, n < 15 ? n : 15);
 
 	/* If the first one is not where subst_undo() looks, it does not look at all. */
-	return subst_undo(bytes, n, any ? codemap_original(map, GPA(gpa.v + (size_t)(any - bytes))) :
+	return subst_undo(bytes, n,
+			  any ? codemap_original(map, GPA(gpa.v + (size_t)(any - bytes))) :
 				    -1);
 }
 
@@ -224,7 +225,8 @@ static void restore(const struct codepage *p, uint8_t *buf, uint32_t from, uint3
 {
 	uint32_t end = from + n;
 
-	for (uint32_t i = bit_next(p->site, from, end); i < end; i = bit_next(p->site, i + 1, end)) {
+	for (uint32_t i = bit_next(p->site, from, end); i < end;
+	     i = bit_next(p->site, i + 1, end)) {
 		int original = buf[i - from] == p->shadow[i] ? site_original(p, i) : -1;
 
 		if (original >= 0)
@@ -450,7 +452,7 @@ struct scan {
 	gva_t page;
 	struct codepage *rec;
 	uint8_t *mem;			/* the page */
-	struct codepage *next;		/* the record of the page after it; NULL: it is not mapped */
+	struct codepage *next;		/* the record of the page after it; NULL: not mapped */
 	uint8_t *next_mem;		/* and its memory */
 	struct agenda *agenda;		/* for what leads out of the page, or NULL */
 	struct sweep s;

@@ -109,7 +109,7 @@ static bool implausible(const struct insn *in)
 	case 0xc4: case 0xc5:					/* les lds */
 	case 0x6c: case 0x6d: case 0x6e: case 0x6f:
 		return !(in->prefix & (IP_REP | IP_REPNE));
-	case 0x9a: case 0xea:					/* far, to a selector of ring 1 or 2 */
+	case 0x9a: case 0xea:				/* far, to a selector of ring 1 or 2 */
 		return (in->imm2 & 3) == 1 || (in->imm2 & 3) == 2;
 	default:
 		return false;

@@ -19,7 +19,8 @@ struct sweep {
 	bool start_known;	/* start is an instruction boundary that is reached */
 	bool bug_data;		/* a ud2 may be a Linux 2.4 BUG() with 6 bytes of data */
 	/* Late code may hold substitutes that the kernel copied: at a boundary
-	 * they are decoded as what they stand for.  Returns the original of the catch-all at offset off, or -1. */
+	 * they are decoded as what they stand for.  Returns the original of the
+	 * catch-all at offset off, or -1. */
 	bool late;
 	int (*copied)(void *ctx, uint32_t off);
 	/* Where sweep_descend() finds execution to go on: a place outside of the

@@ -108,7 +108,8 @@ static int stub_run(pid_t pid, const struct user_regs_struct *like, pid_t *forke
 static void put_op(struct engine *eng, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
 		   uint64_t a3, uint64_t a4, uint64_t a5)
 {
-	eng->control[eng->queued++] = (struct stub_op){ .nr = nr, .arg = { a0, a1, a2, a3, a4, a5 } };
+	eng->control[eng->queued++] = (struct stub_op){ .nr = nr,
+							.arg = { a0, a1, a2, a3, a4, a5 } };
 	eng->control[eng->queued].nr = STUB_END;
 	eng->stats.ops++;
 }
@@ -214,16 +215,22 @@ static int template_start(struct engine *eng, struct error *e)
 
 	eng->template = fork();
 	if (eng->template < 0)
-		return fail(e, ST_HOST, "user-mode engine: fork: %s; raise the limit of processes (ulimit -u)", strerror(errno));
+		return fail(e, ST_HOST,
+			    "user-mode engine: fork: %s; raise the limit of processes (ulimit -u)",
+			    strerror(errno));
 	if (!eng->template)
 		template_main(eng);
 	if (!wait_stop(eng->template, &status))
-		return fail(e, ST_HOST, "user-mode engine: the first child died; see `lilyvm host`");
+		return fail(e, ST_HOST,
+			    "user-mode engine: the first child died; see `lilyvm host`");
 	if (ptrace(PTRACE_SETOPTIONS, eng->template, 0,
-		   PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE))
-		return fail(e, ST_HOST, "user-mode engine: ptrace: %s; see `lilyvm host`", strerror(errno));
+		   PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
+		   PTRACE_O_TRACECLONE))
+		return fail(e, ST_HOST, "user-mode engine: ptrace: %s; see `lilyvm host`",
+			    strerror(errno));
 	if (template_strip(eng))
-		return fail(e, ST_HOST, "user-mode engine: stripping the first child failed: %s", strerror(errno));
+		return fail(e, ST_HOST, "user-mode engine: stripping the first child failed: %s",
+			    strerror(errno));
 	return 0;
 }
 
@@ -241,7 +248,8 @@ int engine_create(struct engine **out, struct host_cpu *hc, const struct host_ra
 	if (eng->control_fd < 0 || ftruncate(eng->control_fd, CHILD_CONTROL_SIZE))
 		return fail(e, ST_HOST, "user-mode engine: memfd_create: %s; "
 			    "raise the limit of descriptors (ulimit -n)", strerror(errno));
-	eng->control = mmap(NULL, CHILD_CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, eng->control_fd, 0);
+	eng->control = mmap(NULL, CHILD_CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    eng->control_fd, 0);
 	if (eng->control == MAP_FAILED)
 		return fail(e, ST_HOST, "user-mode engine: mmap: %s", strerror(errno));
 	return template_start(eng, e);
@@ -311,7 +319,8 @@ void uspace_destroy(struct uspace *us)
 		us->eng->batch_owner = NULL;
 	}
 	kill(us->pid, SIGKILL);
-	while (waitpid(us->pid, &status, __WALL) == us->pid ? !WIFEXITED(status) && !WIFSIGNALED(status)
+	while (waitpid(us->pid, &status, __WALL) == us->pid
+	       ? !WIFEXITED(status) && !WIFSIGNALED(status)
 							    : errno == EINTR)
 		;
 	us->eng->stats.destroyed++;
@@ -559,7 +568,8 @@ bool uspace_debug_set(struct uspace *us, const uint32_t dr[8])
 	if (ptrace(PTRACE_POKEUSER, us->pid, offsetof(struct user, u_debugreg[7]), 0))
 		return false;
 	for (i = 0; i < sizeof order / sizeof *order; i++)
-		if (ptrace(PTRACE_POKEUSER, us->pid, offsetof(struct user, u_debugreg) + 8 * order[i],
+		if (ptrace(PTRACE_POKEUSER, us->pid,
+			   offsetof(struct user, u_debugreg) + 8 * order[i],
 			   (uint64_t)dr[order[i]]))
 			return false;
 	return true;
