@@ -7,28 +7,15 @@
 
 /* Bytes of the longest instruction. */
 #define INSN_MAX 15u
-/* DR6: single step, and the four address breakpoints (SDM 3, 17.2.3). */
-#define DR6_BS 0x4000u
-#define DR6_B 0xfu
 
 static uint32_t linear_eip(const struct vm *vm)
 {
 	return vm->cpu.seg[S_CS].base + vm->cpu.eip;
 }
 
-static bool is_break(const struct debug_point *p)
-{
-	return p->type == GP_SOFTWARE || p->type == GP_HARDWARE;
-}
-
 static uint64_t page_bit(uint32_t a)
 {
 	return 1ull << (a >> PAGE_SHIFT & 63);
-}
-
-static bool counts(const struct debug_point *p, uint32_t cr3)
-{
-	return p->any_space || p->cr3 == cr3;
 }
 
 /* Does p lie in the page of a, in part? */
@@ -42,16 +29,18 @@ static bool in_page(const struct debug_point *p, uint32_t a)
 static bool owned(const struct vm *vm, uint32_t a)
 {
 	const struct debug *d = &vm->debug;
-	unsigned i;
+	bool user = vm->cpu.cpl == 3 && !(vm->cpu.eflags & FL_VM);
+	const struct debug_point *p;
 
 	if (d->pages & page_bit(a))
-		for (i = 0; i < d->npoints; i++)
-			if (counts(&d->point[i], vm->cpu.cr3) && in_page(&d->point[i], a))
+		for (p = d->point; p < d->point + d->npoints; p++)
+			if (debug_counts(p, vm->cpu.cr3) && in_page(p, a) &&
+			    !(user && breakreg_watches(vm, p)))
 				return true;
 	return d->over && !((a ^ d->over_at) & PAGE_MASK);
 }
 
-uint32_t debug_entry(const struct vm *vm, uint32_t cr3, uint32_t va, uint32_t e)
+uint32_t debug_entry(const struct vm *vm, bool child, uint32_t cr3, uint32_t va, uint32_t e)
 {
 	const struct debug *d = &vm->debug;
 	unsigned i;
@@ -65,7 +54,7 @@ uint32_t debug_entry(const struct vm *vm, uint32_t cr3, uint32_t va, uint32_t e)
 	for (i = 0; i < d->npoints; i++) {
 		const struct debug_point *p = &d->point[i];
 
-		if (!counts(p, cr3) || !in_page(p, va))
+		if (!debug_counts(p, cr3) || !in_page(p, va) || (child && breakreg_watches(vm, p)))
 			continue;
 		if (p->type == GP_READ || p->type == GP_ACCESS)
 			return 0;
@@ -110,7 +99,7 @@ static void update(struct vm *vm)
 		for (off = 0; off <= p->len - 1; off += PAGE_SIZE)
 			d->pages |= page_bit(p->addr + off);
 		d->pages |= page_bit(p->addr + p->len - 1);
-		d->watches |= !is_break(p);
+		d->watches |= !debug_is_break(p);
 	}
 	d->hold = d->how != GDB_CONTINUE && !d->over;
 	d->on = d->pages || d->how != GDB_CONTINUE;
@@ -164,9 +153,11 @@ bool debug_insert(struct vm *vm, enum gdb_point type, uint32_t addr, uint32_t le
 		return true;
 	if (d->npoints == DEBUG_POINTS)
 		return false;
-	p = &d->point[d->npoints++];
+	p = &d->point[d->npoints];
 	*p = (struct debug_point){ type, addr, len, any_space || !is_user_address(vm, addr),
-				   vm->cpu.cr3 };
+				   vm->cpu.cr3, -1 };
+	p->slot = breakreg_slot(vm, p);
+	d->npoints++;
 	drop_pages_of(vm, p);
 	update(vm);
 	return true;
@@ -195,6 +186,15 @@ void debug_remove_all(struct vm *vm)
 	while (d->npoints)
 		drop_pages_of(vm, &d->point[--d->npoints]);
 	update(vm);
+}
+
+void debug_registers_changed(struct vm *vm)
+{
+	const struct debug *d = &vm->debug;
+	const struct debug_point *p;
+
+	for (p = d->point; p < d->point + d->npoints; p++)
+		drop_pages_of(vm, p);
 }
 
 /* ---- stopping and going on ---- */
@@ -271,6 +271,13 @@ static bool watches(const struct debug_point *p, bool write)
 	return p->type == GP_ACCESS || p->type == (write ? GP_WRITE : GP_READ);
 }
 
+void debug_hit(struct vm *vm, const struct debug_point *p, uint32_t a)
+{
+	vm->debug.hit = (struct gdb_stop_info){ GS_WATCH, p->type, a, 0 };
+	/* Whatever interprets instructions leaves after this one. */
+	vm->hc->kick = 1;
+}
+
 void debug_access(struct vm *vm, uint32_t a, uint32_t n, bool write)
 {
 	struct debug *d = &vm->debug;
@@ -282,11 +289,9 @@ void debug_access(struct vm *vm, uint32_t a, uint32_t n, bool write)
 		const struct debug_point *p = &d->point[i];
 		uint32_t first = a - p->addr < p->len ? a : p->addr;
 
-		if (!watches(p, write) || !counts(p, vm->cpu.cr3) || first - a >= n)
+		if (!watches(p, write) || !debug_counts(p, vm->cpu.cr3) || first - a >= n)
 			continue;
-		d->hit = (struct gdb_stop_info){ .why = GS_WATCH, .point = p->type, .addr = first };
-		/* Whatever interprets instructions leaves after this one. */
-		vm->hc->kick = 1;
+		debug_hit(vm, p, first);
 		return;
 	}
 }
@@ -331,7 +336,7 @@ static void drop_owned_pages(struct vm *vm)
 	unsigned i;
 
 	for (i = 0; i < d->npoints; i++)
-		if (counts(&d->point[i], vm->cpu.cr3))
+		if (debug_counts(&d->point[i], vm->cpu.cr3))
 			drop_pages_of(vm, &d->point[i]);
 	if (d->over)
 		drop_page(vm, d->over_at);
@@ -428,7 +433,7 @@ static const struct debug_point *breakpoint_at(const struct vm *vm, uint32_t a)
 
 	if (d->pages & page_bit(a))
 		for (p = d->point; p < d->point + d->npoints; p++)
-			if (p->addr == a && is_break(p) && counts(p, vm->cpu.cr3))
+			if (p->addr == a && debug_is_break(p) && debug_counts(p, vm->cpu.cr3))
 				return p;
 	return NULL;
 }

@@ -23,6 +23,7 @@ struct debug_point {
 	uint32_t addr, len;
 	bool any_space;
 	uint32_t cr3;			/* the address space, unless any_space */
+	int slot;			/* debug register for user mode; -1: none */
 };
 
 struct debug {
@@ -33,6 +34,7 @@ struct debug {
 	bool direct;			/* one instruction runs on the CPU, with TF set and
 					   every page as without points */
 	volatile int stop_wanted;
+	bool no_registers;		/* the host refuses debug registers */
 
 	enum gdb_resume how;
 	uint32_t start, end;		/* GDB_RANGE */
@@ -49,6 +51,21 @@ struct debug {
 	unsigned npoints;
 	struct debug_point point[DEBUG_POINTS];
 };
+
+/* DR6: single step, and the four addresses (SDM 3, 17.2.3). */
+#define DR6_BS 0x4000u
+#define DR6_B 0xfu
+
+static inline bool debug_is_break(const struct debug_point *p)
+{
+	return p->type == GP_SOFTWARE || p->type == GP_HARDWARE;
+}
+
+/* Does p count in the address space cr3? */
+static inline bool debug_counts(const struct debug_point *p, uint32_t cr3)
+{
+	return p->any_space || p->cr3 == cr3;
+}
 
 /* ---- the debugger's side (gdb/target.c) ---- */
 
@@ -72,9 +89,26 @@ bool debug_fault(struct vm *vm, uint32_t a);
  * guest has to get it, too. */
 bool debug_trap(struct vm *vm, uint32_t *status);
 
-/* The view's entry e of the page at va, without the rights that points take. */
-uint32_t debug_entry(const struct vm *vm, uint32_t cr3, uint32_t va, uint32_t e);
+/* The entry e of the page at va, of a child's view or the kernel's, without the
+ * rights that points take. */
+uint32_t debug_entry(const struct vm *vm, bool child, uint32_t cr3, uint32_t va, uint32_t e);
+/* The guest, or the host, has taken the debug registers, or given them back. */
+void debug_registers_changed(struct vm *vm);
+/* The watched address a of p has been accessed: stops after the instruction. */
+void debug_hit(struct vm *vm, const struct debug_point *p, uint32_t a);
 /* An instruction accesses n bytes at a. */
 void debug_access(struct vm *vm, uint32_t a, uint32_t n, bool write);
+
+/* ---- breakreg.c ---- */
+
+/* A debug register for the new point p, or -1. */
+int breakreg_slot(struct vm *vm, const struct debug_point *p);
+/* Is p watched by its register while user code runs? */
+bool breakreg_watches(const struct vm *vm, const struct debug_point *p);
+/* What user code's debug registers are to hold: the guest's, or in dr ours. */
+const uint32_t *breakreg_values(const struct vm *vm, uint32_t dr[8]);
+/* #DB in user mode; *status: DR6.  True if the guest has to get it, *status is
+ * what is left for it then. */
+bool breakreg_trap(struct vm *vm, uint32_t *status);
 
 #endif

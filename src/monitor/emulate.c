@@ -693,6 +693,8 @@ static enum interp_result do_mov_dr(struct vm *vm, const struct insn *insn, stru
 		c->dr[6] = (*gpr & 0xe00f) | 0xffff0ff0;
 	if (n == 7)
 		c->dr[7] = (*gpr & 0xffff27ff) | 0x400;
+	if (n == 7 && vm->debug.on)
+		debug_registers_changed(vm);
 	return done(c, insn);
 }
 

@@ -197,7 +197,7 @@ static uint32_t wanted(struct view *v, uint32_t cr3, uint32_t va, const struct w
 		e |= VE_G;
 	if (w->flags & PTE_U)
 		e |= VE_U;
-	return vm->debug.on ? debug_entry(vm, cr3, va, e) : e;
+	return vm->debug.on ? debug_entry(vm, user_view, cr3, va, e) : e;
 }
 
 /* ---- filling ---- */

@@ -459,7 +459,7 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 		break;
 	case VEC_DB:
 		status = uspace_debug_status(ch->us);
-		if (vm->debug.direct && !debug_trap(vm, &status))
+		if (vm->debug.direct ? !debug_trap(vm, &status) : !breakreg_trap(vm, &status))
 			break;
 		c->dr[6] = (c->dr[6] & ~0xfu) | (status & 0xe00f) | 0xffff0ff0;
 		deliver(vm, VEC_DB, 0);
@@ -582,14 +582,18 @@ static bool enter_pages(struct vm *vm, struct child *ch, bool was_empty)
 
 static void debug_to_child(struct vm *vm, struct child *ch)
 {
-	const uint32_t *dr = vm->cpu.dr;
+	uint32_t ours[8];
+	const uint32_t *dr = breakreg_values(vm, ours);
 
 	if (!(dr[7] & 0xff) && !(ch->dr[7] & 0xff))
 		return;
 	if (!memcmp(ch->dr, dr, sizeof ch->dr))
 		return;
-	uspace_debug_set(ch->us, dr);
 	memcpy(ch->dr, dr, sizeof ch->dr);
+	if (!uspace_debug_set(ch->us, dr) && dr == ours) {
+		vm->debug.no_registers = true;
+		debug_registers_changed(vm);
+	}
 }
 
 void user_run(struct vm *vm)

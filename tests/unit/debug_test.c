@@ -375,6 +375,15 @@ END_TEST
 
 /* ---- user mode ---- */
 
+/* Points that are set from now on find no debug register. */
+static void take_registers(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		target_insert(vm, GP_SOFTWARE, 0x70000000 + i, 1, false);
+}
+
 static void user_setup(void)
 {
 	setup();
@@ -388,6 +397,7 @@ static void user_setup(void)
 START_TEST(user_breakpoint)
 {
 	machine_code(vm, USER_PA, 0x40, 0x40, 0x9c, 0x58);	/* inc %eax twice, pushf, pop */
+	take_registers();
 	target_insert(vm, GP_SOFTWARE, USER + 2, 1, false);
 	plan(GDB_CONTINUE);
 	steps(2);
@@ -407,10 +417,13 @@ START_TEST(user_breakpoint_of_one_space)
 
 	machine_map(vm, other, USER, USER_PA, LEAF);
 	machine_code(vm, USER_PA, 0x40, 0x40);
+	take_registers();
 	target_insert(vm, GP_SOFTWARE, USER + 1, 1, false);
+	ck_assert(debug_covers(vm));
 	cpu_set_cr3(vm, other);
 	ck_assert(!debug_covers(vm));
 	target_remove_all(vm);
+	take_registers();
 	target_insert(vm, GP_SOFTWARE, USER + 1, 1, true);
 	cpu_set_cr3(vm, other);
 	ck_assert(debug_covers(vm));
@@ -435,6 +448,7 @@ START_TEST(child_cannot_execute_the_page)
 	machine_map(vm, c->cr3, USER + PAGE_SIZE, USER_PA + PAGE_SIZE, LEAF);
 	c->eip = USER + PAGE_SIZE;
 	machine_script((struct user_event){ .kind = UE_KICK }, NULL);
+	take_registers();
 	target_insert(vm, GP_SOFTWARE, USER, 1, false);
 	user_run(vm);
 	ck_assert_uint_eq(fake_host()->played, 1);
@@ -461,6 +475,54 @@ START_TEST(user_steps_directly)
 	ck_assert_uint_eq(gdb.stop[1].cpu.cpl, 3);
 	ck_assert(!(gdb.stop[1].cpu.eflags & FL_TF));
 	ck_assert(fake_host()->runs[0].seen.eflags & FL_TF);
+}
+END_TEST
+
+/* The child runs up to the breakpoint by itself. */
+static void to_breakpoint(struct user_regs *r)
+{
+	r->eip = USER + 7;
+}
+
+START_TEST(user_breakpoint_in_a_register)
+{
+	target_insert(vm, GP_SOFTWARE, USER + 7, 1, false);
+	machine_script((struct user_event){ .kind = UE_TRAP, .vector = VEC_DB }, to_breakpoint);
+	fake_host()->runs[0].dr6 = 0xffff0ff1;
+	plan(GDB_CONTINUE);
+	run();
+	ck_stop(1, GS_BREAK, USER + 7);
+	ck_assert_uint_eq(vm->pool.first->dr[0], USER + 7);
+	ck_assert_uint_eq(vm->pool.first->dr[7], 0x401);
+	ck_assert(fake_page(1, USER) & HP_X);
+}
+END_TEST
+
+START_TEST(user_watchpoint_in_a_register)
+{
+	target_insert(vm, GP_ACCESS, USER_STACK - 68, 4, false);
+	machine_script((struct user_event){ .kind = UE_TRAP, .vector = VEC_DB }, after_addps);
+	fake_host()->runs[0].dr6 = 0xffff0ff1;
+	plan(GDB_CONTINUE);
+	run();
+	ck_stop(1, GS_WATCH, USER + 3);
+	ck_assert_uint_eq(gdb.stop[1].why.addr, USER_STACK - 68);
+	ck_assert_uint_eq(vm->pool.first->dr[7], 0xf0401);
+	/* The monitor's own accesses count as before. */
+	ck_assert(fake_page(1, USER_STACK - PAGE_SIZE) & HP_W);
+}
+END_TEST
+
+/* The guest's own debug registers come first. */
+START_TEST(guest_takes_the_registers)
+{
+	machine_code(vm, USER_PA, 0x90, 0x90, 0x90);
+	target_insert(vm, GP_SOFTWARE, USER + 2, 1, false);
+	ck_assert(!debug_covers(vm));
+	c->dr[0] = DATA;
+	c->dr[7] = 0x401;
+	debug_registers_changed(vm);
+	ck_assert(debug_covers(vm));
 }
 END_TEST
 
@@ -761,7 +823,9 @@ int main(void)
 	const TTest *const user[] = {
 		user_breakpoint, user_breakpoint_of_one_space,
 		kernel_breakpoints_are_for_all_spaces,
-		child_cannot_execute_the_page, user_steps_directly, NULL
+		child_cannot_execute_the_page, user_steps_directly,
+		user_breakpoint_in_a_register, user_watchpoint_in_a_register,
+		guest_takes_the_registers, NULL
 	};
 	Suite *s = suite_create("debug");
 

@@ -113,6 +113,8 @@ void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 	run->space = us->space;
 	run->seen = *r;
 	*ev = run->ev;
+	if (run->dr6)
+		us->dr[6] = run->dr6;
 	if (ev->kind == UE_DEAD)
 		us->dead = true;
 	else if (run->change)

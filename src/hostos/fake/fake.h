@@ -33,6 +33,7 @@ struct fake_run {
 	struct user_event ev;
 	/* What user code does to its registers; NULL: nothing. */
 	void (*change)(struct user_regs *r);
+	uint32_t dr6;			/* what DR6 holds afterwards; 0: as before */
 	/* Filled by the run: where it happened and with which registers. */
 	unsigned space;
 	struct user_regs seen;
