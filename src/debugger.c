@@ -176,10 +176,12 @@ static int allow_script(struct debugging *d, struct error *e)
 static int gdb_words(struct debugging *d, struct error *e)
 {
 	struct words more = d->gdb;
-	/* Points of one process keep to it if gdb leaves them in. */
+	/* Points of one process keep to it if gdb leaves them in.  After its two seconds
+	 * on a busy host gdb would ask again, and take the second answer for that to
+	 * its next question. */
 	static const char *const first[] = {
-		"gdb", "-q", "-iex", "set architecture i386", "-iex",
-		"set breakpoint always-inserted on",
+		"gdb", "-q", "-iex", "set architecture i386",
+		"-iex", "set breakpoint always-inserted on", "-iex", "set remotetimeout 30",
 	};
 
 	snprintf(d->target, sizeof(d->target), "target remote %s", d->socket);
