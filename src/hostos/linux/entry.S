@@ -7,6 +7,9 @@
 #include "hostos/linux/offsets.h"
 #include "runtime/abi.h"
 
+#include <asm/prctl.h>
+#include <asm/unistd.h>
+
 	.text
 
 /* int host_enter_raw(struct host_cpu *hc): HOST_EXIT_* */
@@ -88,8 +91,8 @@ host_signal_entry:
 	pushq	%rsi
 	pushq	%rdx
 	pushq	%rcx
-	movl	$158, %eax
-	movl	$0x1002, %edi
+	movl	$__NR_arch_prctl, %eax
+	movl	$ARCH_SET_FS, %edi
 	movq	HC_HOST_FSBASE(%rcx), %rsi
 	syscall
 	popq	%rcx
@@ -164,7 +167,7 @@ gate_start:
 	wrfsbase %rax
 	pushq	$2
 	popfq
-	movl	$3, %eax			/* HOST_EXIT_GATE */
+	movl	$HC_EXIT_GATE, %eax
 	popq	%r15
 	popq	%r14
 	popq	%r13

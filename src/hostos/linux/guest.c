@@ -30,6 +30,7 @@
 AT(gpr, HC_GPR); AT(eip, HC_EIP); AT(eflags, HC_EFLAGS); AT(sel, HC_SEL);
 AT(has_bases, HC_HAS_BASES); AT(fsbase, HC_FSBASE); AT(gsbase, HC_GSBASE);
 AT(host_rsp, HC_HOST_RSP); AT(host_fsbase, HC_HOST_FSBASE); AT(kick, HC_KICK); AT(fpu, HC_FPU);
+_Static_assert(HOST_EXIT_GATE == HC_EXIT_GATE && HOST_EXIT_KICK == 0, "exits of entry.S");
 
 /* The signal stack block; entry.S finds it by masking rsp. */
 struct sigblock {

@@ -15,6 +15,9 @@
 #define HC_KICK 104
 #define HC_FPU 128
 
+/* HOST_EXIT_GATE */
+#define HC_EXIT_GATE 3
+
 #ifdef __ASSEMBLER__
 #define R_EAX 0
 #define R_ECX 1
