@@ -47,8 +47,8 @@ void view_free(struct view *v)
 
 static int low_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights)
 {
-	return host_low_map(&v->vm->ram, va, (uint64_t)frame << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT,
-			    rights, n <= KERNEL_AROUND);
+	return host_low_map(&v->vm->ram, va, (uint64_t)frame << PAGE_SHIFT,
+			    (uint64_t)n << PAGE_SHIFT, rights, n <= KERNEL_AROUND);
 }
 
 static bool host_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights)
@@ -225,7 +225,8 @@ static void contiguous_run(struct view *v, uint32_t e, uint32_t va, uint32_t lo,
 	struct walk w;
 
 	*first = *last = va;
-	while (*last < hi && continues(e, neighbour(v, *last + PAGE_SIZE, &w), (*last - va) / PAGE_SIZE + 1))
+	while (*last < hi &&
+	       continues(e, neighbour(v, *last + PAGE_SIZE, &w), (*last - va) / PAGE_SIZE + 1))
 		*last += PAGE_SIZE;
 	while (*first > lo) {
 		uint32_t n = neighbour(v, *first - PAGE_SIZE, &w);
@@ -240,7 +241,8 @@ static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uin
 {
 	uint32_t base = e - (va - first), a;
 
-	if (!host_map(v, first, base >> PAGE_SHIFT, (last - first) / PAGE_SIZE + 1, entry_rights(v, e)))
+	if (!host_map(v, first, base >> PAGE_SHIFT, (last - first) / PAGE_SIZE + 1,
+		      entry_rights(v, e)))
 		return false;
 	*(v->us ? &v->vm->stats.user_fill_pages : &v->vm->stats.fill_pages) +=
 		(last - first) / PAGE_SIZE + 1;
@@ -328,7 +330,8 @@ static void frame_rights(struct vm *vm, uint32_t frame, uint32_t clear)
 	}
 	for (i = 0; i < 1024; i++)
 		for (j = 0; v->table[i] && v->table[i]->count && j < 1024; j++)
-			if ((v->table[i]->entry[j] & VE_P) && v->table[i]->entry[j] >> PAGE_SHIFT == frame)
+			if ((v->table[i]->entry[j] & VE_P) &&
+			    v->table[i]->entry[j] >> PAGE_SHIFT == frame)
 				entry_rights_set(v, i << 22 | j << 12, 0, clear);
 }
 

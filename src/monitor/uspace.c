@@ -479,12 +479,14 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 static void child_died(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	if (ev->lost)
-		vm_end(vm, ST_HOST, "a process that ran guest user code was killed; is the host out of memory?");
+		vm_end(vm, ST_HOST,
+		       "a process that ran guest user code was killed; is the host out of memory?");
 	else if (++vm->dead_children >= DEATHS_MAX && ev->refused)
 		vm_end(vm, ST_HOST, "the host refuses memory to guest user code: %s; "
 		       "raise the address-space limit (ulimit -v)", strerror(ev->refused));
 	else if (vm->dead_children >= DEATHS_MAX)
-		vm_end(vm, ST_HOST, "the host keeps killing the processes that run guest user code");
+		vm_end(vm, ST_HOST,
+		       "the host keeps killing the processes that run guest user code");
 	pool_remove(vm, ch);
 }
 
@@ -612,7 +614,8 @@ void user_run(struct vm *vm)
 	}
 	ch = pool_get(vm);
 	if (!ch) {
-		vm_end(vm, ST_HOST, "no process for guest user code; raise the limit of processes (ulimit -u)");
+		vm_end(vm, ST_HOST,
+		       "no process for guest user code; raise the limit of processes (ulimit -u)");
 		return;
 	}
 	empty = !ch->view.pages;
