@@ -79,6 +79,7 @@ struct host_cpu {
 	uint32_t gate_start, gate_end;	/* where the gate's code lies; 0: there is none */
 	/* x87 and SSE registers of guest kernel mode */
 	struct fpu_image fpu;
+	bool tsc_traps;			/* rdtsc of guest code raises #GP */
 };
 
 /* Prepares the calling thread to run guest code: signal stack and handlers.

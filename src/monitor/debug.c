@@ -204,6 +204,7 @@ void debug_resume(struct vm *vm, enum gdb_resume how, uint32_t start, uint32_t e
 	struct debug *d = &vm->debug;
 
 	d->how = how;
+	d->begun = true;
 	d->start = start;
 	d->end = end;
 	d->moved = false;
@@ -229,7 +230,8 @@ static void stop(struct vm *vm, const struct gdb_stop_info *info)
 	struct debug *d = &vm->debug;
 	struct gdb_stop_info why = *info;
 	enum phase outer = stats_phase(&vm->stats, PHASE_stopped);
-	uint64_t since = host_now(), gone;
+	uint64_t since = host_now(), tsc = __builtin_ia32_rdtsc(), gone;
+	bool begun = d->begun || vm->stats.kernel_runs;
 
 	end_over(vm);
 	d->how = GDB_CONTINUE;
@@ -240,6 +242,11 @@ static void stop(struct vm *vm, const struct gdb_stop_info *info)
 	gdb_stopped(vm->gdb, &why);
 	gone = host_now() - since;
 	stats_phase_end(&vm->stats, outer);
+	/* Guest code reads the CPU's own TSC, but for what it must not see. */
+	if (begun) {
+		vm->cpu.tsc_offset -= __builtin_ia32_rdtsc() - tsc;
+		vm->hc->tsc_traps = true;
+	}
 	vm->events.epoch += gone;
 	vm->events.rearm = true;
 	if (vm->panic_deadline)

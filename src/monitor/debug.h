@@ -34,6 +34,7 @@ struct debug {
 	bool direct;			/* one instruction runs on the CPU, with TF set and
 					   every page as without points */
 	volatile int stop_wanted;
+	bool begun;			/* the guest has been let run */
 	bool no_registers;		/* the host refuses debug registers */
 
 	enum gdb_resume how;

@@ -621,6 +621,10 @@ START_TEST(time_stands_still)
 	steps(2);
 	run();
 	ck_assert_uint_eq(gdb.stop[1].time, 5 * SECOND);
+	/* The stop before the first instruction takes nothing away. */
+	ck_assert_int_eq(gdb.stop[1].cpu.tsc_offset, 0);
+	ck_assert_int_lt(gdb.stop[2].cpu.tsc_offset, 0);
+	ck_assert(vm->hc->tsc_traps);
 	ck_assert_uint_eq(gdb.stop[2].time, 5 * SECOND);
 	ck_assert_uint_eq(event_now(vm), 5 * SECOND);
 }

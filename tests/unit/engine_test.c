@@ -176,6 +176,20 @@ START_TEST(breakpoint)
 END_TEST
 
 /* A far jump to 64-bit mode gains nothing: its system calls are not the host's. */
+START_TEST(rdtsc_traps_on_demand)
+{
+	RUN(0x0f, 0x31, 0xcd, 0x80);
+	ck_assert_int_eq(ev.kind, UE_INT80);
+	hc->tsc_traps = true;
+	regs.eip = CODE;
+	run(us);
+	check_trap(VEC_GP, 0);
+	hc->tsc_traps = false;
+	run(us);
+	ck_assert_int_eq(ev.kind, UE_INT80);
+}
+END_TEST
+
 START_TEST(jump_to_64_bit_mode)
 {
 	/* ljmp $0x33,$CODE+7; mov $60,%eax; syscall */
@@ -536,6 +550,7 @@ static TCase *events(void)
 	tcase_add_loop_test(tc, exceptions, 0, sizeof traps / sizeof *traps);
 	tcase_add_test(tc, single_step);
 	tcase_add_test(tc, breakpoint);
+	tcase_add_test(tc, rdtsc_traps_on_demand);
 	tcase_add_test(tc, jump_to_64_bit_mode);
 	tcase_add_test(tc, interrupted_by_the_timer);
 	tcase_add_test(tc, interrupted_before);

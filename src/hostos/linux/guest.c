@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -137,9 +138,17 @@ bool host_gate_install(struct host_cpu *hc, uint32_t va, uint8_t *to)
 	return true;
 }
 
+/* The setting is the thread's: the monitor itself needs its clock. */
 int host_enter(struct host_cpu *hc)
 {
-	return host_enter_raw(hc);
+	int why;
+
+	if (!hc->tsc_traps)
+		return host_enter_raw(hc);
+	prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+	why = host_enter_raw(hc);
+	prctl(PR_SET_TSC, PR_TSC_ENABLE);
+	return why;
 }
 
 void host_kick(struct host_cpu *hc)

@@ -55,6 +55,7 @@ struct uspace {
 	bool dead;			/* gone, or its mappings are not what they should be */
 	int refused;			/* why, see struct user_event */
 	bool fresh;			/* registers of the host's view are unknown */
+	bool tsc_traps;			/* as host_cpu's has been carried out */
 	struct user_regs_struct regs;	/* as the child has them */
 };
 
@@ -502,6 +503,11 @@ void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 	int status;
 
 	memset(ev, 0, sizeof *ev);
+	if (us->tsc_traps != eng->hc->tsc_traps) {
+		us->tsc_traps = eng->hc->tsc_traps;
+		queue(us, SYS_prctl, PR_SET_TSC, us->tsc_traps ? PR_TSC_SIGSEGV : PR_TSC_ENABLE,
+		      0, 0, 0, 0);
+	}
 	if (eng->queued)
 		batch_run(eng);
 	to_host(&h, r);
