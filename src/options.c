@@ -267,6 +267,17 @@ static int set_gdb_wait(struct vm_config *cfg, char *word, struct error *e)
 	return 0;
 }
 
+static int set_gdb_clock(struct vm_config *cfg, char *word, struct error *e)
+{
+	static const char *const names[] = { "stop", "run" };
+	int i = find_name(word, names, COUNT(names));
+
+	if (i < 0)
+		return bad(e, "--gdb-clock", word, "is neither stop nor run");
+	cfg->gdb_clock_runs = i == 1;
+	return 0;
+}
+
 static int ask_help(struct vm_config *cfg, char *word, struct error *e)
 {
 	(void)word;
@@ -309,6 +320,8 @@ static const struct option_row {
 	  "where a debugger may connect (HOST is 127.0.0.1)" },
 	{ 0, "gdb-wait", no_argument, set_gdb_wait, "",
 	  "let the guest start when the debugger says so" },
+	{ 0, "gdb-clock", required_argument, set_gdb_clock, "stop|run",
+	  "the guest's time while a debugger has stopped it (default stop)" },
 	{ 'h', "help", no_argument, ask_help, "", "this text" },
 };
 

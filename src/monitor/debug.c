@@ -224,13 +224,29 @@ static void end_over(struct vm *vm)
 	update(vm);
 }
 
-/* The guest stands still, and so does its time. */
+/* Takes the time of a stop, from host time since and TSC tsc on, out of the
+ * guest's. */
+static void hide_stop(struct vm *vm, uint64_t since, uint64_t tsc, bool begun)
+{
+	uint64_t gone = host_now() - since;
+
+	/* Guest code reads the CPU's own TSC, but for what it must not see. */
+	if (begun) {
+		vm->cpu.tsc_offset -= __builtin_ia32_rdtsc() - tsc;
+		vm->hc->tsc_traps = true;
+	}
+	vm->events.epoch += gone;
+	if (vm->panic_deadline)
+		vm->panic_deadline += gone;
+}
+
+/* The guest stands still, and so does its time unless --gdb-clock says run. */
 static void stop(struct vm *vm, const struct gdb_stop_info *info)
 {
 	struct debug *d = &vm->debug;
 	struct gdb_stop_info why = *info;
 	enum phase outer = stats_phase(&vm->stats, PHASE_stopped);
-	uint64_t since = host_now(), tsc = __builtin_ia32_rdtsc(), gone;
+	uint64_t since = host_now(), tsc = __builtin_ia32_rdtsc();
 	bool begun = d->begun || vm->stats.kernel_runs;
 
 	end_over(vm);
@@ -240,17 +256,10 @@ static void stop(struct vm *vm, const struct gdb_stop_info *info)
 	d->hit.why = GS_NONE;
 	update(vm);
 	gdb_stopped(vm->gdb, &why);
-	gone = host_now() - since;
 	stats_phase_end(&vm->stats, outer);
-	/* Guest code reads the CPU's own TSC, but for what it must not see. */
-	if (begun) {
-		vm->cpu.tsc_offset -= __builtin_ia32_rdtsc() - tsc;
-		vm->hc->tsc_traps = true;
-	}
-	vm->events.epoch += gone;
+	if (!vm->cfg.gdb_clock_runs)
+		hide_stop(vm, since, tsc, begun);
 	vm->events.rearm = true;
-	if (vm->panic_deadline)
-		vm->panic_deadline += gone;
 }
 
 static void stop_for(struct vm *vm, enum gdb_stop why)

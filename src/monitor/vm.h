@@ -51,6 +51,7 @@ struct vm_config {
 	unsigned time_limit;		/* seconds, 0: none */
 	const char *gdb;		/* where gdb connects (hostos/gdbport.h); NULL: nowhere */
 	bool gdb_wait;			/* start only when gdb says so */
+	bool gdb_clock_runs;		/* guest time passes while gdb has the guest stopped */
 };
 
 /* Builds a VM, loads the kernel; 0 or -1 with *e filled. */

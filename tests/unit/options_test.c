@@ -43,6 +43,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(cfg.nmodules, 0);
 	ck_assert_int_eq(cfg.console, CONSOLE_STDIO);
 	ck_assert(!cfg.reboot_exit);
+	ck_assert(!cfg.gdb_clock_runs);
 	ck_assert(!cfg.stats);
 	ck_assert_uint_eq(cfg.trace, 0);
 	ck_assert_str_eq(cfg.cpu, "686");
@@ -55,6 +56,7 @@ START_TEST(everything)
 {
 	ck_assert_int_eq(parse("-m|1G|--append|root=/dev/vda ro|--initrd|i.gz|--module|a b c|"
 			       "--disk|d.img,readonly,snapshot|--console|unix:/s|--reboot|exit|"
+			       "--gdb-clock|run|"
 			       "--trace|mmu,io:log|--cpu-affinity|3|--time-limit|60|k|e.img"),
 			 OPTIONS_RUN);
 	ck_assert_uint_eq(cfg.memory, 1u << 30);
@@ -70,6 +72,7 @@ START_TEST(everything)
 	ck_assert_int_eq(cfg.console, CONSOLE_UNIX);
 	ck_assert_str_eq(cfg.console_path, "/s");
 	ck_assert(cfg.reboot_exit);
+	ck_assert(cfg.gdb_clock_runs);
 	ck_assert_uint_eq(cfg.trace, TRACE_MMU | TRACE_IO);
 	ck_assert_str_eq(cfg.trace_file, "log");
 	ck_assert_int_eq(cfg.affinity, 3);
@@ -143,6 +146,7 @@ static const struct {
 	{ "--memory|8193K|k", "multiple" }, { "--memory|much|k", "no size" },
 	{ "--console|screen|k", "screen" }, { "--console|file:|k", "file:" },
 	{ "--console|stdiox|k", "stdiox" }, { "--reboot|maybe|k", "maybe" },
+	{ "--gdb-clock|walk|k", "walk" },
 	{ "--trace|exits,foo|k", "foo" }, { "--trace||k", "--trace" },
 	{ "--trace|all:|k", "file" }, { "--cpu|z80|k", "z80" },
 	{ "--cpu-affinity|-1|k", "-1" }, { "--cpu-affinity|x|k", "'x'" },
