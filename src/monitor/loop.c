@@ -493,6 +493,7 @@ void loop_enter(struct vm *vm)
 		break;
 	case HOST_EXIT_GATE:
 		vm->stats.kernel_gates++;
+		tramp_passed(vm);
 		loop_step(vm);
 		break;
 	default:

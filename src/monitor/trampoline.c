@@ -10,6 +10,9 @@
 #define HOT 6
 /* Faults at one instruction that reaches short-lived mappings. */
 #define HOT_ACCESS 100
+/* Passages of such an instruction between two CR3 loads that show it to be in a
+ * loop over a page, which is better mapped. */
+#define PASSAGES 24
 #define NEVER 255
 #define CODE_MAX 160u
 
@@ -423,6 +426,7 @@ static bool install(struct vm *vm, struct emitter *m)
 		memcpy(m->code + m->rel[r].off, &rel, 4);
 	}
 	m->t.len = m->at;
+	m->t.gated = m->gated;
 	m->t.size = m->n;
 	m->t.next = ts->hash[h];
 	ts->hash[h] = i + 1;
@@ -583,6 +587,27 @@ void tramp_heat_access(struct vm *vm)
 {
 	if (vm->tramps.gate)
 		heat(vm, HOT_ACCESS, true);
+}
+
+void tramp_passed(struct vm *vm)
+{
+	struct tramps *ts = &vm->tramps;
+	uint32_t a = vm->cpu.eip;
+	const struct tramp *found = tramp_covering(vm, a);
+	struct tramp *t = found ? &ts->tramp[found - ts->tramp] : NULL;
+	unsigned slot = (a ^ a >> 12) % TRAMP_HEAT;
+
+	if (!t || t->gated != a)
+		return;
+	if (t->epoch != vm->stats.cr3_loads) {
+		t->epoch = vm->stats.cr3_loads;
+		t->passages = 0;
+	}
+	if (++t->passages < PASSAGES)
+		return;
+	drop(vm, t);
+	ts->heat[slot].site = a;
+	ts->heat[slot].count = NEVER;
 }
 
 /* ---- looking up ---- */

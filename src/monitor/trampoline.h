@@ -36,6 +36,9 @@ struct tramp_point {
 struct tramp {
 	uint32_t site, addr;		/* linear; site 0: free */
 	uint64_t gpa;			/* of the site */
+	uint32_t gated;			/* the harmless instruction that takes the gate; 0: none */
+	uint64_t epoch;			/* CR3 loads when passages were counted */
+	uint8_t passages;
 	uint8_t len, size, npoints;
 	uint8_t patched[TRAMP_JUMP];	/* what the jump replaced */
 	uint8_t original[TRAMP_JUMP];	/* what the guest's compiler wrote there */
@@ -69,6 +72,9 @@ void tramp_heat(struct vm *vm, const struct insn *insn);
 /* The same for a harmless instruction at eip that faulted on a short-lived mapping
  * and is going to be interpreted. */
 void tramp_heat_access(struct vm *vm);
+/* The instruction at eip has taken the gate: one that does too often goes back to
+ * running directly. */
+void tramp_passed(struct vm *vm);
 /* Kernel code came to a, inside the bytes of a jump, and trapped: that site has
  * to be covered in another way. */
 void tramp_landed(struct vm *vm, uint32_t a);

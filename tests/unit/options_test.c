@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS 24
+#define MAX_WORDS 32
 
 static struct vm_config cfg;
 static struct error error;
