@@ -10,6 +10,17 @@
 #include <asm/prctl.h>
 #include <asm/unistd.h>
 
+/* The return from host_enter_raw(): its caller's registers and address. */
+	.macro	LEAVE
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	ret
+	.endm
+
 	.text
 
 /* int host_enter_raw(struct host_cpu *hc): HOST_EXIT_* */
@@ -111,24 +122,12 @@ host_signal_entry:
 	movq	HC_HOST_RSP(%rdi), %rsp
 	pushq	$2			/* a guest's NT would make iretq fault */
 	popfq
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	ret
+	LEAVE
 
 host_leave_kick:
 	movq	HC_HOST_RSP(%rdi), %rsp
 	xorl	%eax, %eax
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	ret
+	LEAVE
 	.size	host_signal_entry, . - host_signal_entry
 
 /*
@@ -168,13 +167,7 @@ gate_start:
 	pushq	$2
 	popfq
 	movl	$HC_EXIT_GATE, %eax
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	ret
+	LEAVE
 gate_end:
 
 	.section .note.GNU-stack, "", @progbits

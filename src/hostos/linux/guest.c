@@ -9,10 +9,10 @@
 #include "hostos/hostos.h"
 
 #include "hostos/console.h"
+#include "hostos/linux/ldt.h"
 #include "hostos/linux/offsets.h"
 #include "layout.h"
 
-#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <errno.h>
 #include <signal.h>
@@ -241,21 +241,8 @@ void host_cpu_destroy(struct host_cpu *hc)
 
 int host_ldt_set(unsigned slot, const struct segment *s)
 {
-	struct user_desc d = { .entry_number = slot, .read_exec_only = 1, .seg_not_present = 1 };
+	struct user_desc d = user_desc_of(slot, s);
 
-	if (s) {
-		bool gran = s->limit > 0xfffff;
-
-		d.base_addr = s->base;
-		d.limit = gran ? s->limit >> 12 : s->limit;
-		d.limit_in_pages = gran;
-		d.seg_32bit = !!(s->attr & SEG_DB);
-		/* contents: 0 data, 1 expand-down data, 2 code, 3 conforming code */
-		d.contents = (s->attr >> 2) & 3;
-		d.read_exec_only = !(s->attr & 2);
-		d.seg_not_present = 0;
-		d.useable = 1;
-	}
 	return syscall(SYS_modify_ldt, 0x11, &d, sizeof d) ? errno : 0;
 }
 

@@ -11,9 +11,9 @@
 #define _GNU_SOURCE
 #include "hostos/engine.h"
 
+#include "hostos/linux/ldt.h"
 #include "hostos/linux/stub.h"
 
-#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <elf.h>
 #include <errno.h>
@@ -355,19 +355,9 @@ void uspace_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned right
 void uspace_ldt_set(struct uspace *us, unsigned slot, const struct segment *s)
 {
 	struct engine *eng = us->eng;
-	struct user_desc d = { .entry_number = slot, .read_exec_only = 1, .seg_not_present = 1 };
+	struct user_desc d = user_desc_of(slot, s);
 	struct stub_op *op;
 
-	if (s) {
-		bool gran = s->limit > 0xfffff;
-
-		d = (struct user_desc){
-			.entry_number = slot, .base_addr = s->base,
-			.limit = gran ? s->limit >> 12 : s->limit, .limit_in_pages = gran,
-			.seg_32bit = !!(s->attr & SEG_DB), .contents = (s->attr >> 2) & 3,
-			.read_exec_only = !(s->attr & 2), .useable = 1,
-		};
-	}
 	queue(us, SYS_modify_ldt, 0x11, 0, sizeof d, 0, 0, 0);
 	op = &eng->control[eng->queued - 1];
 	op->arg[1] = CHILD_CONTROL + (uintptr_t)&op->arg[4] - (uintptr_t)eng->control;
