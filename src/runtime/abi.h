@@ -1,39 +1,104 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The runtime window: our own 32-bit code and data in the guest kernel's
- * address space, at an address that the guest leaves free (Linux: reservetop=).
+ * The ABI between a guest kernel that was built with lilyvm-cc, the runtime and
+ * the monitor: the runtime window in the guest kernel's address space, the
+ * virtual-CPU page, the table of routines, and what stands in the kernel's code
+ * in place of a sensitive instruction.  For C and assembler.
  *
  *   WINDOW_START + 0x0000   RT_IF: the virtual interrupt flag, alone in its page.
  *                           cli and sti are stores to it; while an interrupt is
  *                           pending the page is read-only, so that sti traps
- *                  0x1000   RT_SEL: the guest's selectors, es cs ss ds fs gs;
- *                           what the gate needs
+ *                  0x1000   the virtual-CPU page: RT_SEL, RT_CR, ...
  *                  0x2000   RT_GATE: 64-bit code that leaves to the monitor
- *                  0x3000   trampolines (src/monitor/trampoline.c)
+ *                  0x3000   RT_TABLE, and the routines that it points to
+ *                           (src/runtime/routines.S)
+ *                  0x8000   trampolines (src/monitor/trampoline.c)
+ *
+ * The window is asked of Linux by reservetop=; other kernels leave it free because
+ * their own allocations grow from below.
+ *
+ * What stands in the place of an instruction (none of it changes a flag that the
+ * instruction does not change; the window is the same in every address space, and
+ * all addresses are absolute: the code may be copied and moved):
+ *
+ *   cli			movl $RT_IF_CLEAR, RT_IF
+ *   sti			movl $RT_IF_SET, RT_IF
+ *   pushf popf iret		call *RT_SLOT(RT_PUSHF / RT_POPF / RT_IRET)	32-bit forms
+ *   push sreg			pushl RT_SEL(sreg)
+ *   mov sreg, r32 / r16	movl / movw RT_SEL(sreg), reg
+ *   mov sreg, mem		pushw RT_SEL(sreg); popw mem
+ *   mov reg, sreg		call *RT_SLOT(RT_MOV(sreg, reg))	es ds fs gs; not from esp
+ *   pop sreg			call *RT_SLOT(RT_POP(sreg))		es ds fs gs
+ *   mov mem, sreg		pushl mem; call *RT_SLOT(RT_LOAD(sreg)); nopl LEN(%eax)
+ *				es ds fs gs.  LEN is the length of the pushl, with an 8-bit
+ *				displacement: bytes 0f 1f 40 LEN.  The pushl has the same
+ *				prefixes, modrm and displacement as the mov
+ *   mov crN, reg		movl RT_CR(N), reg			0 2 3 4
+ *   any other			call *RT_SLOT(RT_EMULATE); the instruction itself, which
+ *				the monitor carries out; it goes on behind it
+ *
+ * src/rewriter/site.c reads these forms.
  */
 #ifndef LILYVM_RUNTIME_ABI_H
 #define LILYVM_RUNTIME_ABI_H
 
-#define WINDOW_START 0xff000000u
+/* Changes whenever a kernel built before would not run any more. */
+#define RT_ABI_VERSION 1
+
+#define WINDOW_START 0xff000000
 /* Without the last page, where error pointers point. */
-#define WINDOW_SIZE 0xfff000u
+#define WINDOW_SIZE 0xfff000
 /* What is asked of Linux to leave free, bytes. */
-#define WINDOW_RESERVE 0x1000000u
+#define WINDOW_RESERVE 0x1000000
 
 /* What has to be added to the real flags, whose IF is always set. */
-#define RT_IF (WINDOW_START)
-#define RT_IF_SET 0u
-#define RT_IF_CLEAR (0u - 0x200u)
-#define RT_SEL(reg) (WINDOW_START + 0x1000u + 4u * (reg))
-/* The gate: a trampoline stores the guest's eip in RT_EXIT and jumps far to
- * RT_GATE, whose code saves the registers and returns from host_enter(). */
+#define RT_IF WINDOW_START
+#define RT_IF_SET 0
+#define RT_IF_CLEAR 0xfffffe00
+
+/* ---- the virtual-CPU page ---- */
+
+#define RT_VCPU (WINDOW_START + 0x1000)
+/* The guest's selectors (one a word), by number of the segment register. */
+#define RT_SEL_OFFSET 0x00
+#define RT_SEL(reg) (RT_VCPU + RT_SEL_OFFSET + 4 * (reg))
+/* The gate: who jumps to it without a table entry stores the guest's eip in RT_EXIT. */
 #define RT_EXIT_OFFSET 0x20
+#define RT_EXIT (RT_VCPU + RT_EXIT_OFFSET)
 #define RT_SAVE_OFFSET 0x28
 #define RT_HC_OFFSET 0x30
-#define RT_EXIT (WINDOW_START + 0x1000u + RT_EXIT_OFFSET)
-#define RT_HC (WINDOW_START + 0x1000u + RT_HC_OFFSET)
-#define RT_GATE (WINDOW_START + 0x2000u)
-#define RT_CODE (WINDOW_START + 0x3000u)
+#define RT_HC (RT_VCPU + RT_HC_OFFSET)
+/* CR0 - CR4 as the guest sees them. */
+#define RT_CR_OFFSET 0x40
+#define RT_CR(n) (RT_VCPU + RT_CR_OFFSET + 4 * (n))
+
+#define RT_GATE (WINDOW_START + 0x2000)
+
+/* ---- the table ---- */
+
+#define RT_TABLE (WINDOW_START + 0x3000)
+#define RT_SLOT(n) (RT_TABLE + 4 * (n))
+#define RT_EMULATE 0
+#define RT_PUSHF 1
+#define RT_POPF 2
+#define RT_IRET 3
+/* By segment register (S_ES ...), and general register (R_EAX ...). */
+#define RT_POP(sreg) (4 + (sreg))
+#define RT_LOAD(sreg) (10 + (sreg))
+#define RT_MOV(sreg, reg) (16 + 8 * (sreg) + (reg))
+#define RT_SLOTS 64
+
+/* Trampolines. */
+#define RT_CODE (WINDOW_START + 0x8000)
 #define RT_CODE_END (WINDOW_START + WINDOW_SIZE)
+
+/* ---- in the kernel's ELF file ---- */
+
+/* A note in each object that has sites: name "LilyVM", type 1, one word: the version. */
+#define RT_NOTE_SECTION ".note.lilyvm"
+#define RT_NOTE_NAME "LilyVM"
+#define RT_NOTE_ABI 1
+/* The sites, not loaded: pairs of words, the site's address and its kind (RT_SITE_*). */
+#define RT_SITE_SECTION ".lilyvm.sites"
 
 #endif
