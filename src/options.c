@@ -3,6 +3,7 @@
 
 #include "hostos/file.h"
 #include "hostos/gdbport.h"
+#include "monitor/cpumodel.h"
 #include "monitor/trace.h"
 
 #include <getopt.h>
@@ -207,22 +208,13 @@ static int set_trace(struct vm_config *cfg, char *word, struct error *e)
 	return 0;
 }
 
-static const struct {
-	const char *name, *help;
-} cpu_models[] = {
-	{ "686", "P6 family with SSE2, as far as the host has it (default)" },
-	{ "pentium", "with MMX, PSE and TSC, without PGE, SEP and SSE" },
-	{ "486", "with CPUID and x87 only" },
-};
-
 static int set_cpu(struct vm_config *cfg, char *word, struct error *e)
 {
 	cfg->cpu = word;
 	if (!strcmp(word, "help"))
 		return OPTIONS_LIST;
-	for (size_t i = 0; i < COUNT(cpu_models); i++)
-		if (!strcmp(word, cpu_models[i].name))
-			return 0;
+	if (cpu_model_find(word))
+		return 0;
 	return bad(e, "--cpu", word, "is no known model ('--cpu help' lists them)");
 }
 
@@ -349,8 +341,8 @@ void options_list(const struct vm_config *cfg, FILE *out)
 		options_help(out);
 		return;
 	}
-	for (size_t i = 0; i < COUNT(cpu_models); i++)
-		fprintf(out, "%-10s %s\n", cpu_models[i].name, cpu_models[i].help);
+	for (size_t i = 0; cpu_model_at(i); i++)
+		fprintf(out, "%-10s %s\n", cpu_model_at(i)->name, cpu_model_at(i)->help);
 }
 
 /* ---- parsing ---- */
@@ -450,7 +442,7 @@ enum options_result options_parse(struct vm_config *cfg, int argc, char **argv, 
 	int c;
 
 	*cfg = (struct vm_config){
-		.append = "", .memory = OPTIONS_MEMORY_DEFAULT, .cpu = cpu_models[0].name,
+		.append = "", .memory = OPTIONS_MEMORY_DEFAULT, .cpu = cpu_model_at(0)->name,
 		.affinity = -1,
 	};
 	fill_getopt(longs, shorts);

@@ -212,7 +212,7 @@ static bool core_write(struct vm *vm, unsigned reg, uint32_t v)
 	case GR_EFLAGS: cpu_set_flags(c, v, FLAGS_WRITABLE); return true;
 	case GR_CR0: return (v & CR0_PE) == (c->cr0 & CR0_PE) && cpu_set_cr0(vm, v);
 	case GR_CR2: c->cr2 = v; return true;
-	case GR_CR3: cpu_set_cr3(vm, v); return true;
+	case GR_CR3: return cpu_set_cr3(vm, v);
 	case GR_CR4: return cpu_set_cr4(vm, v);
 	case GR_FS_BASE: c->seg[S_FS].base = v; return true;
 	case GR_GS_BASE: c->seg[S_GS].base = v; return true;

@@ -4,22 +4,6 @@
 
 #include <string.h>
 
-/* CPUID leaf 1 EDX */
-#define F_FPU (1u << 0)
-#define F_DE (1u << 2)
-#define F_PSE (1u << 3)
-#define F_TSC (1u << 4)
-#define F_MSR (1u << 5)
-#define F_CX8 (1u << 8)
-#define F_SEP (1u << 11)
-#define F_PGE (1u << 13)
-#define F_CMOV (1u << 15)
-#define F_PAT (1u << 16)
-#define F_CLFSH (1u << 19)
-#define F_MMX (1u << 23)
-#define F_FXSR (1u << 24)
-#define F_SSE (1u << 25)
-#define F_SSE2 (1u << 26)
 /* Leaf 1 ECX: instructions on general and XMM registers only, taken from the
  * host: SSE3 PCLMULQDQ SSSE3 CMPXCHG16B(no) SSE4.1 SSE4.2 MOVBE POPCNT AES RDRAND */
 #define F1_ECX_HOST (1u << 0 | 1u << 1 | 1u << 9 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 | \
@@ -27,34 +11,8 @@
 #define F1_ECX_HYPERVISOR (1u << 31)
 /* Leaf 7 EBX: ERMS, taken from the host */
 #define F7_EBX_HOST (1u << 9)
-
-/*
- * The models of --cpu.  The 686 shows family 6, model 1CH: an in-order core
- * that guests know to be free of speculation flaws.  Whether the host is, is
- * the host's business; mitigations inside a guest whose kernel runs in user
- * mode would protect nothing and cost traps.
- */
-static const struct model {
-	const char *name;
-	uint32_t max_leaf, signature, edx;
-	bool modern;			/* leaf 1 ECX, extended leaves */
-} models[] = {
-	{ "686", 0x16, 0x106ca,
-	  F_FPU | F_DE | F_PSE | F_TSC | F_MSR | F_CX8 | F_SEP | F_PGE | F_CMOV | F_PAT | F_CLFSH |
-	  F_MMX | F_FXSR | F_SSE | F_SSE2, true },
-	{ "pentium", 1, 0x0543, F_FPU | F_DE | F_PSE | F_TSC | F_MSR | F_CX8 | F_MMX, false },
-	{ "486", 1, 0x0480, F_FPU, false },
-};
-
-static const struct model *model_of(const struct vm *vm)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof models / sizeof *models; i++)
-		if (vm->cfg.cpu && !strcmp(models[i].name, vm->cfg.cpu))
-			return &models[i];
-	return &models[0];
-}
+/* Leaf 80000001h EDX */
+#define F81_EDX_NX (1u << 20)
 
 void cpu_reset(struct vm *vm)
 {
@@ -68,7 +26,8 @@ void cpu_reset(struct vm *vm)
 	c->dr[6] = 0xffff0ff0;
 	c->dr[7] = 0x400;
 	c->pat = 0x0007040600070406;
-	c->gpr[R_EDX] = model_of(vm)->signature;
+	c->gpr[R_EDX] = vm->model->signature;
+	c->no_flags = cpu_has_cpuid(vm->model) ? 0 : FL_ID;
 }
 
 static void text_leaf(const char *text, unsigned part, uint32_t r[4])
@@ -83,6 +42,7 @@ void cpu_init(struct vm *vm)
 {
 	uint32_t r[4];
 
+	vm->model = vm->cfg.cpu ? cpu_model_find(vm->cfg.cpu) : cpu_model_at(0);
 	host_cpuid(0, 0, r);
 	if (r[0] >= 7) {
 		host_cpuid(7, 0, r);
@@ -93,7 +53,7 @@ void cpu_init(struct vm *vm)
 	vm->tsc_hz = host_tsc_hz();
 }
 
-static void leaf_1(const struct vm *vm, const struct model *m, uint32_t r[4])
+static void leaf_1(const struct vm *vm, const struct cpu_model *m, uint32_t r[4])
 {
 	r[0] = m->signature;
 	r[1] = m->edx & F_CLFSH ? 8 << 8 : 0;
@@ -106,7 +66,10 @@ static void extended_leaf(uint32_t leaf, uint32_t r[4])
 {
 	switch (leaf) {
 	case 0x80000000:
-		r[0] = 0x80000007;
+		r[0] = 0x80000008;
+		break;
+	case 0x80000001:
+		r[3] = F81_EDX_NX;
 		break;
 	case 0x80000002 ... 0x80000004:
 		text_leaf("LilyVM virtual i686", leaf - 0x80000002, r);
@@ -114,12 +77,15 @@ static void extended_leaf(uint32_t leaf, uint32_t r[4])
 	case 0x80000007:
 		r[3] = 1 << 8;		/* invariant TSC */
 		break;
+	case 0x80000008:
+		r[0] = 32 << 8 | CPU_PHYS_BITS;
+		break;
 	}
 }
 
 void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-	const struct model *m = model_of(vm);
+	const struct cpu_model *m = vm->model;
 
 	memset(r, 0, 16);
 	if (leaf >= 0x80000000 && m->modern) {
@@ -164,33 +130,64 @@ void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4])
 	}
 }
 
+/* Everything the TLBs hold goes, global pages too. */
+static void flush_all(struct vm *vm)
+{
+	gmem_flush(vm);
+	view_repair(&vm->kview, true);
+	pool_flush(vm);
+	memset(vm->touch, 0, sizeof vm->touch);
+}
+
+/* ---- model-specific registers ---- */
+
+#define MSR_TSC 0x10
+
+/* MSRs that are plain storage: which features they come with, what may be set. */
+static const struct msr {
+	uint32_t number, edx;
+	bool nx;
+	uint64_t writable;
+	size_t at;		/* in struct vcpu */
+} msrs[] = {
+	{ 0x8b, F_CMOV, false, 0, offsetof(struct vcpu, microcode) },
+	{ 0x174, F_SEP, false, UINT32_MAX, offsetof(struct vcpu, sysenter_cs) },
+	{ 0x175, F_SEP, false, UINT32_MAX, offsetof(struct vcpu, sysenter_esp) },
+	{ 0x176, F_SEP, false, UINT32_MAX, offsetof(struct vcpu, sysenter_eip) },
+	{ 0x1a0, F_SSE2, false, UINT64_MAX, offsetof(struct vcpu, misc_enable) },
+	{ 0x277, F_PAT, false, UINT64_MAX, offsetof(struct vcpu, pat) },
+	{ 0xc0000080, 0, true, EFER_NXE, offsetof(struct vcpu, efer) },
+};
+
+static const struct msr *find_msr(const struct vm *vm, uint32_t number)
+{
+	const struct cpu_model *model = vm->model;
+	size_t i;
+
+	for (i = 0; i < sizeof msrs / sizeof *msrs; i++) {
+		const struct msr *m = &msrs[i];
+
+		if (m->number == number && !(m->edx & ~model->edx) && (!m->nx || model->nx))
+			return m;
+	}
+	return NULL;
+}
+
+static uint64_t *msr_value(struct vm *vm, const struct msr *m)
+{
+	return (uint64_t *)((uint8_t *)&vm->cpu + m->at);
+}
+
 bool cpu_rdmsr(struct vm *vm, uint32_t msr, uint64_t *v)
 {
-	struct vcpu *c = &vm->cpu;
+	const struct msr *m = find_msr(vm, msr);
 
-	if (!(model_of(vm)->edx & F_MSR))
-		return false;
-	switch (msr) {
-	case 0x10:
-		*v = __builtin_ia32_rdtsc() + c->tsc_offset;
+	if (m) {
+		*v = *msr_value(vm, m);
 		return true;
-	case 0x174:
-		*v = c->sysenter_cs;
-		return true;
-	case 0x175:
-		*v = c->sysenter_esp;
-		return true;
-	case 0x176:
-		*v = c->sysenter_eip;
-		return true;
-	case 0x8b:		/* microcode revision */
-		*v = 0;
-		return true;
-	case 0x1a0:		/* IA32_MISC_ENABLE */
-		*v = c->misc_enable;
-		return true;
-	case 0x277:
-		*v = c->pat;
+	}
+	if (msr == MSR_TSC && (vm->model->edx & F_TSC)) {
+		*v = __builtin_ia32_rdtsc() + vm->cpu.tsc_offset;
 		return true;
 	}
 	TRACE(vm, TRACE_CPU, "rdmsr %#x: #GP", msr);
@@ -199,31 +196,21 @@ bool cpu_rdmsr(struct vm *vm, uint32_t msr, uint64_t *v)
 
 bool cpu_wrmsr(struct vm *vm, uint32_t msr, uint64_t v)
 {
-	struct vcpu *c = &vm->cpu;
+	const struct msr *m = find_msr(vm, msr);
+	uint64_t old;
 
-	if (!(model_of(vm)->edx & F_MSR))
-		return false;
-	switch (msr) {
-	case 0x10:
+	if (m && m->number == 0x8b)
+		return true;		/* cleared before CPUID shows a revision there */
+	if (m && !(v & ~m->writable)) {
+		old = *msr_value(vm, m);
+		*msr_value(vm, m) = v;
+		if (m->nx && old != v)
+			flush_all(vm);
+		return true;
+	}
+	if (msr == MSR_TSC && (vm->model->edx & F_TSC)) {
 		/* Children read the host's TSC: it cannot be moved for them. */
 		TRACE(vm, TRACE_CPU, "wrmsr TSC ignored");
-		return true;
-	case 0x174:
-		c->sysenter_cs = v;
-		return true;
-	case 0x175:
-		c->sysenter_esp = v;
-		return true;
-	case 0x176:
-		c->sysenter_eip = v;
-		return true;
-	case 0x8b:
-		return true;
-	case 0x1a0:
-		c->misc_enable = v;
-		return true;
-	case 0x277:
-		c->pat = v;
 		return true;
 	}
 	TRACE(vm, TRACE_CPU, "wrmsr %#x: #GP", msr);
@@ -250,14 +237,9 @@ bool cpu_sysenter(struct vm *vm)
 
 /* ---- control registers ---- */
 
-/* Everything the TLBs hold goes, global pages too. */
-static void flush_all(struct vm *vm)
-{
-	gmem_flush(vm);
-	view_repair(&vm->kview, vm->cpu.cr3, true);
-	pool_flush(vm);
-	memset(vm->touch, 0, sizeof vm->touch);
-}
+/* Control bits whose change loads PAE's page-directory pointers (SDM 3, 4.4.1). */
+#define CR0_LOADS (CR0_PG | CR0_CD | CR0_NW)
+#define CR4_LOADS (CR4_PAE | CR4_PGE | CR4_PSE)
 
 bool cpu_set_cr0(struct vm *vm, uint32_t v)
 {
@@ -270,6 +252,11 @@ bool cpu_set_cr0(struct vm *vm, uint32_t v)
 	if ((v & CR0_NW) && !(v & CR0_CD))
 		return false;
 	changed = c->cr0 ^ v;
+	if ((v & CR0_PG) && (c->cr4 & CR4_PAE) && (changed & CR0_LOADS) &&
+	    !mmu_load_pdptes(vm, c->cr3))
+		return false;
+	if (changed & ~v & CR0_TS)
+		fpu_to_kernel(vm);
 	c->cr0 = v;
 	if (changed & CR0_PE && !(v & CR0_PE))
 		vm_end(vm, ST_LIMIT, "the guest went back to real mode, which LilyVM does not run");
@@ -278,24 +265,41 @@ bool cpu_set_cr0(struct vm *vm, uint32_t v)
 	return true;
 }
 
+static uint32_t cr4_allowed(const struct cpu_model *m)
+{
+	static const struct { uint32_t edx, bits; } table[] = {
+		{ F_TSC, CR4_TSD }, { F_DE, CR4_DE }, { F_PSE, CR4_PSE }, { F_PAE, CR4_PAE },
+		{ F_PGE, CR4_PGE }, { F_FXSR, CR4_OSFXSR }, { F_SSE, CR4_OSXMMEXCPT },
+	};
+	uint32_t bits = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof table / sizeof *table; i++)
+		if (m->edx & table[i].edx)
+			bits |= table[i].bits;
+	return bits;
+}
+
 bool cpu_set_cr4(struct vm *vm, uint32_t v)
 {
 	struct vcpu *c = &vm->cpu;
-	uint32_t edx = model_of(vm)->edx, changed = c->cr4 ^ v;
-	uint32_t allowed = CR4_TSD | CR4_DE | (edx & F_PSE ? CR4_PSE : 0) |
-			   (edx & F_PGE ? CR4_PGE : 0) |
-			   (edx & F_FXSR ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0);
+	uint32_t changed = c->cr4 ^ v;
 
-	if (v & ~allowed)
+	if (v & ~cr4_allowed(vm->model))
+		return false;
+	if (vcpu_paging(c) && (v & CR4_PAE) && (changed & CR4_LOADS) &&
+	    !mmu_load_pdptes(vm, c->cr3))
 		return false;
 	c->cr4 = v;
-	if (changed & (CR4_PSE | CR4_PGE))
+	if (changed & CR4_LOADS)
 		flush_all(vm);
 	return true;
 }
 
-void cpu_set_cr3(struct vm *vm, uint32_t v)
+bool cpu_set_cr3(struct vm *vm, uint32_t v)
 {
+	if (vcpu_pae(&vm->cpu) && !mmu_load_pdptes(vm, v))
+		return false;
 	vm->cpu.cr3 = v;
 	vm->stats.cr3_loads++;
 	gmem_flush(vm);
@@ -303,11 +307,13 @@ void cpu_set_cr3(struct vm *vm, uint32_t v)
 		memset(vm->touch, 0, sizeof vm->touch);
 		vm->touched = false;
 	}
-	view_repair(&vm->kview, v, false);
+	view_repair(&vm->kview, false);
 	pool_flush(vm);
+	return true;
 }
 
 void cpu_set_flags(struct vcpu *c, uint32_t v, uint32_t mask)
 {
+	mask &= ~c->no_flags;
 	c->eflags = (c->eflags & ~mask) | (v & mask) | FL_FIXED;
 }

@@ -40,7 +40,7 @@ static bool owned(const struct vm *vm, uint32_t a)
 	return d->over && !((a ^ d->over_at) & PAGE_MASK);
 }
 
-uint32_t debug_entry(const struct vm *vm, bool child, uint32_t cr3, uint32_t va, uint32_t e)
+uint32_t debug_entry(const struct vm *vm, bool child, uint32_t va, uint32_t e)
 {
 	const struct debug *d = &vm->debug;
 	unsigned i;
@@ -54,7 +54,7 @@ uint32_t debug_entry(const struct vm *vm, bool child, uint32_t cr3, uint32_t va,
 	for (i = 0; i < d->npoints; i++) {
 		const struct debug_point *p = &d->point[i];
 
-		if (!debug_counts(p, cr3) || !in_page(p, va) || (child && breakreg_watches(vm, p)))
+		if (!debug_counts(p, vm->cpu.cr3) || !in_page(p, va) || (child && breakreg_watches(vm, p)))
 			continue;
 		if (p->type == GP_READ || p->type == GP_ACCESS)
 			return 0;

@@ -92,7 +92,7 @@ bool debug_trap(struct vm *vm, uint32_t *status);
 
 /* The entry e of the page at va, of a child's view or the kernel's, without the
  * rights that points take. */
-uint32_t debug_entry(const struct vm *vm, bool child, uint32_t cr3, uint32_t va, uint32_t e);
+uint32_t debug_entry(const struct vm *vm, bool child, uint32_t va, uint32_t e);
 /* The guest, or the host, has taken the debug registers, or given them back. */
 void debug_registers_changed(struct vm *vm);
 /* The watched address a of p has been accessed: stops after the instruction. */

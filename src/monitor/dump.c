@@ -29,6 +29,14 @@ void dump_registers(struct vm *vm, FILE *out)
 		c->cr3, c->cr4, c->dr[6], c->dr[7]);
 }
 
+static void dump_entry(struct vm *vm, FILE *out, const char *name, const uint32_t *e)
+{
+	if (vcpu_pae(&vm->cpu))
+		fprintf(out, "%s %08x%08x ", name, e[1], e[0]);
+	else
+		fprintf(out, "%s %08x ", name, e[0]);
+}
+
 void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va)
 {
 	struct walk w;
@@ -39,16 +47,18 @@ void dump_walk(struct vm *vm, FILE *out, const char *name, uint32_t va)
 		fprintf(out, "paging off\n");
 		return;
 	}
+	if (vcpu_pae(&vm->cpu))
+		fprintf(out, "pdpte %09" PRIx64 " ", vm->cpu.pdpte[va >> 30]);
 	if (w.pde)
-		fprintf(out, "pde %08x ", *w.pde);
+		dump_entry(vm, out, "pde", w.pde);
 	if (w.leaf && w.leaf != w.pde)
-		fprintf(out, "pte %08x ", *w.leaf);
+		dump_entry(vm, out, "pte", w.leaf);
 	if (ok)
-		fprintf(out, "-> physical %08" PRIx64 "%s%s%s", w.pa.v | (va & ~PAGE_MASK),
+		fprintf(out, "-> physical %08" PRIx64 "%s%s%s%s", w.pa.v | (va & ~PAGE_MASK),
 			w.flags & PTE_W ? " writable" : "", w.flags & PTE_U ? " user" : "",
-			w.flags & PTE_D ? " dirty" : "");
+			w.flags & PTE_D ? " dirty" : "", w.flags & PTE_NX ? " no-execute" : "");
 	else
-		fprintf(out, "not present");
+		fprintf(out, w.flags & PTE_RSVD ? "a reserved bit is set" : "not present");
 	fprintf(out, "; kernel view %08x\n", view_entry(&vm->kview, va));
 }
 

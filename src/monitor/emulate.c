@@ -653,7 +653,7 @@ static enum interp_result do_mov_to_cr(struct vm *vm, const struct insn *insn, s
 		c->cr2 = v;
 		break;
 	case 3:
-		cpu_set_cr3(vm, v);
+		ok = cpu_set_cr3(vm, v);
 		break;
 	case 4:
 		ok = cpu_set_cr4(vm, v);
@@ -728,6 +728,7 @@ static enum interp_result do_clts(struct vm *vm, const struct insn *insn, struct
 {
 	if (vm->cpu.cpl)
 		return raise_fault(f, VEC_GP, 0);
+	fpu_to_kernel(vm);
 	vm->cpu.cr0 &= ~CR0_TS;
 	return done(&vm->cpu, insn);
 }
@@ -744,7 +745,7 @@ static enum interp_result do_invlpg(struct vm *vm, const struct insn *insn, stru
 	a = interp_ea(c, insn);
 	vm->stats.invlpg++;
 	gmem_flush_page(vm, a);
-	view_repair_page(&vm->kview, c->cr3, a.v);
+	view_repair_page(&vm->kview, a.v);
 	pool_invlpg(vm, a.v);
 	return done(c, insn);
 }
@@ -990,10 +991,27 @@ static handler *const handlers[IK_COUNT] = {
 	[IK_UD] = do_ud,
 };
 
+/* Features of leaf 1 EDX without which an instruction is not there (#UD). */
+static const uint32_t needs[IK_COUNT] = {
+	[IK_RDTSC] = F_TSC, [IK_RDMSR] = F_MSR, [IK_WRMSR] = F_MSR, [IK_RDPMC] = F_MMX,
+	[IK_SYSENTER] = F_SEP, [IK_SYSEXIT] = F_SEP, [IK_FXSAVE] = F_FXSR, [IK_FXRSTOR] = F_FXSR,
+};
+
+static bool model_lacks(const struct cpu_model *m, const struct insn *insn)
+{
+	bool cr4 = (insn->kind == IK_MOV_TO_CR || insn->kind == IK_MOV_FROM_CR) && insn->reg == 4;
+
+	if (insn->kind == IK_CPUID || cr4)
+		return !cpu_has_cpuid(m);
+	return needs[insn->kind] & ~m->edx;
+}
+
 enum interp_result emulate(struct vm *vm, const struct insn *insn, struct fault *f)
 {
 	handler *h = handlers[insn->kind];
 
 	vm->stats.kind[insn->kind]++;
+	if (model_lacks(vm->model, insn))
+		h = do_ud;
 	return h ? h(vm, insn, f) : INTERP_UNKNOWN;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who has the guest's x87 and SSE registers.  They stay in the child that ran
- * last until kernel code saves or loads them, which it does once a task switch
- * and not once a system call.
+ * last until kernel code saves or loads them, or shows that it is about to use
+ * them: clts, an exception of theirs.  That happens once a task switch and not
+ * once a system call.
  */
 #include "monitor/machine.h"
 

@@ -35,7 +35,8 @@ static struct tlb_entry *tlb_slot(struct vm *vm, uint32_t page, uint32_t how)
 
 void gmem_flush_page(struct vm *vm, gva_t a)
 {
-	static const uint32_t hows[] = { 0, ACC_WRITE, ACC_USER, ACC_USER | ACC_WRITE };
+	static const uint32_t hows[] = { 0, ACC_WRITE, ACC_EXEC, ACC_USER, ACC_USER | ACC_WRITE,
+					 ACC_USER | ACC_EXEC };
 	size_t i;
 
 	vm->fetch.page = NO_FETCH_PAGE;
@@ -55,7 +56,7 @@ static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, struct fault *f)
 	struct walk w;
 	uint8_t *p;
 
-	how &= ACC_WRITE | ACC_USER;
+	how &= ACC_WRITE | ACC_USER | ACC_EXEC;
 	t = tlb_slot(vm, page, how);
 	if (t->tag == (page | TAG_VALID | how) && t->generation == vm->tlb.generation)
 		return t->page;

@@ -289,7 +289,7 @@ static bool interpret_access(struct vm *vm)
 
 static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 {
-	uint32_t how = error & PF_W ? ACC_WRITE : ACC_READ;
+	uint32_t how = error & PF_W ? ACC_WRITE : error & PF_I ? ACC_EXEC : ACC_READ;
 	struct frame *fr;
 	struct walk w;
 	struct fault f;
@@ -313,9 +313,9 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 		return;
 	}
 	TRACE(vm, TRACE_MMU, "fill %08x -> %08llx %s, eip %08x", a, (unsigned long long)w.pa.v,
-	      how ? "write" : "read", vm->cpu.eip);
+	      how == ACC_WRITE ? "write" : "read", vm->cpu.eip);
 	fr = w.pa.v < vm->ram.size ? &vm->frames[w.pa.v >> PAGE_SHIFT] : NULL;
-	if (fr && fr->code && how) {
+	if (fr && fr->code && how == ACC_WRITE) {
 		if (fr->flips >= FLIP_LIMIT && interpret_access(vm))
 			return;
 		view_make_writable(vm, w.pa.v >> PAGE_SHIFT);
@@ -457,7 +457,7 @@ void loop_enter(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
 	struct host_cpu *hc = vm->hc;
-	uint32_t tf = vm->debug.direct ? FL_TF : 0, real = REAL_FLAGS & ~tf;
+	uint32_t tf = vm->debug.direct ? FL_TF : 0, real = REAL_FLAGS & ~tf & ~c->no_flags;
 	enum phase why;
 	int exit;
 

@@ -9,6 +9,7 @@
 #include "hostos/engine.h"
 #include "hostos/hostos.h"
 #include "layout.h"
+#include "monitor/cpumodel.h"
 #include "monitor/debug.h"
 #include "monitor/emulate.h"
 #include "monitor/event.h"
@@ -80,6 +81,7 @@ struct ahead_site {
 
 struct vm {
 	struct vcpu cpu;
+	const struct cpu_model *model;	/* cpu.c */
 	struct host_cpu *hc;
 	struct host_ram ram;
 	struct frame *frames;
@@ -150,7 +152,7 @@ bool cpu_sysenter(struct vm *vm);
 /* Writes control registers with all that follows from it; false: #GP. */
 bool cpu_set_cr0(struct vm *vm, uint32_t v);
 bool cpu_set_cr4(struct vm *vm, uint32_t v);
-void cpu_set_cr3(struct vm *vm, uint32_t v);
+bool cpu_set_cr3(struct vm *vm, uint32_t v);
 /* Guest flags that a mode may change, merged into c->eflags. */
 void cpu_set_flags(struct vcpu *c, uint32_t v, uint32_t mask);
 

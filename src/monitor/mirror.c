@@ -84,7 +84,7 @@ static void host_protect(struct view *v, uint32_t va, uint32_t n, unsigned right
  * to see and does not. */
 static unsigned entry_rights(const struct view *v, uint32_t e)
 {
-	bool exec = v->us ? !(e & VE_B) : e & VE_X;
+	bool exec = v->us ? !(e & (VE_B | VE_N)) : e & VE_X;
 
 	return HP_R | (e & VE_W ? HP_W : 0) | (exec ? HP_X : 0);
 }
@@ -115,7 +115,7 @@ static bool begins_piece(const struct view *v, uint32_t va)
 {
 	uint32_t e = view_entry(v, va), before = view_entry(v, va - PAGE_SIZE);
 
-	return (e & VE_P) && (!(before & VE_P) || ((e ^ before) & (VE_W | VE_X | VE_B)) ||
+	return (e & VE_P) && (!(before & VE_P) || ((e ^ before) & (VE_W | VE_X | VE_B | VE_N)) ||
 			      (e >> PAGE_SHIFT) != (before >> PAGE_SHIFT) + 1);
 }
 
@@ -180,7 +180,7 @@ void view_clear(struct view *v)
  * there only if the guest has noted the page as accessed, and writable only if
  * it has noted it as dirty, so that the first access and the first write are
  * seen; in the kernel view, code pages are not writable. */
-static uint32_t wanted(struct view *v, uint32_t cr3, uint32_t va, const struct walk *w)
+static uint32_t wanted(struct view *v, uint32_t va, const struct walk *w)
 {
 	struct vm *vm = v->vm;
 	uint32_t e = (w->pa.v & PAGE_MASK) | VE_P;
@@ -197,7 +197,9 @@ static uint32_t wanted(struct view *v, uint32_t cr3, uint32_t va, const struct w
 		e |= VE_G;
 	if (w->flags & PTE_U)
 		e |= VE_U;
-	return vm->debug.on ? debug_entry(vm, user_view, cr3, va, e) : e;
+	if (w->flags & PTE_NX)
+		e |= VE_N;
+	return vm->debug.on ? debug_entry(vm, user_view, va, e) : e;
 }
 
 /* ---- filling ---- */
@@ -210,7 +212,7 @@ static uint32_t neighbour(struct view *v, uint32_t va, struct walk *w)
 	/* Only pages that the guest has used before. */
 	if (!mmu_probe(v->vm, GVA(va), w) || !(w->flags & PTE_A))
 		return 0;
-	return wanted(v, v->vm->cpu.cr3, va, w);
+	return wanted(v, va, w);
 }
 
 static bool continues(uint32_t e, uint32_t next, uint32_t step)
@@ -263,7 +265,7 @@ static bool fill(struct view *v, uint32_t va, const struct walk *w)
 	va &= PAGE_MASK;
 	if (!v->us && tramp_in_window(va))
 		tramp_disable(v->vm, "the guest uses the window's addresses");
-	e = wanted(v, v->vm->cpu.cr3, va, w);
+	e = wanted(v, va, w);
 	if (!e || va < v->low_min)
 		return false;
 	if (!v->table[va >> 22]) {
@@ -386,7 +388,7 @@ static bool repair_entry(struct view *v, uint32_t va, uint32_t old, uint32_t wan
 {
 	uint32_t lost;
 
-	if (!(want & VE_P) || (want ^ old) >> PAGE_SHIFT) {
+	if (!(want & VE_P) || (want ^ old) >> PAGE_SHIFT || ((want ^ old) & VE_N)) {
 		entry_set(v, va, 0);
 		return true;
 	}
@@ -400,7 +402,7 @@ static bool repair_entry(struct view *v, uint32_t va, uint32_t old, uint32_t wan
 	return false;
 }
 
-static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
+static void repair_table(struct view *v, unsigned i, bool globals)
 {
 	struct view_table *t = v->table[i];
 	struct gap gap = { 0, 0 };
@@ -418,7 +420,7 @@ static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
 			gap_flush(v, &gap);
 			continue;
 		}
-		want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, cr3, va, &w) : 0;
+		want = mmu_probe(v->vm, GVA(va), &w) ? wanted(v, va, &w) : 0;
 		if (!repair_entry(v, va, old, want)) {
 			gap_flush(v, &gap);
 			continue;
@@ -431,7 +433,7 @@ static void repair_table(struct view *v, uint32_t cr3, unsigned i, bool globals)
 	gap_flush(v, &gap);
 }
 
-void view_repair(struct view *v, uint32_t cr3, bool globals)
+void view_repair(struct view *v, bool globals)
 {
 	enum phase outer = stats_phase(&v->vm->stats, PHASE_repair);
 	uint64_t before = v->vm->stats.repair_changes;
@@ -441,14 +443,14 @@ void view_repair(struct view *v, uint32_t cr3, bool globals)
 		struct view_table *t = v->table[i];
 
 		if (t && (globals ? t->count : t->nonglobal))
-			repair_table(v, cr3, i, globals);
+			repair_table(v, i, globals);
 	}
-	TRACE(v->vm, TRACE_MMU, "repair for cr3 %08x: %u pages changed", cr3,
+	TRACE(v->vm, TRACE_MMU, "repair for cr3 %08x: %u pages changed", v->vm->cpu.cr3,
 	      (unsigned)(v->vm->stats.repair_changes - before));
 	stats_phase_end(&v->vm->stats, outer);
 }
 
-void view_repair_page(struct view *v, uint32_t cr3, uint32_t va)
+void view_repair_page(struct view *v, uint32_t va)
 {
 	uint32_t old = view_entry(v, va);
 	struct walk w;
@@ -457,7 +459,7 @@ void view_repair_page(struct view *v, uint32_t cr3, uint32_t va)
 	if (!(old & VE_P))
 		return;
 	va &= PAGE_MASK;
-	want = mmu_probe_cr3(v->vm, cr3, GVA(va), &w) ? wanted(v, cr3, va, &w) : 0;
+	want = mmu_probe(v->vm, GVA(va), &w) ? wanted(v, va, &w) : 0;
 	if (repair_entry(v, va, old, want))
 		host_unmap(v, va, 1);
 }

@@ -21,6 +21,7 @@ struct uspace;
 #define VE_G 0x08u		/* the guest marked it global */
 #define VE_U 0x10u		/* a user page */
 #define VE_B 0x20u		/* has breakpoints: not executable in a child */
+#define VE_N 0x40u		/* the guest marked it not executable */
 
 struct view_table {
 	uint32_t entry[1024];
@@ -65,12 +66,13 @@ void view_make_code(struct vm *vm, uint32_t frame);
 void view_make_exec(struct view *v, uint32_t va, uint32_t frame);
 void view_make_writable(struct vm *vm, uint32_t frame);
 
-/* Compares what is mapped with the guest's tables and changes what differs.
- * globals: those marked global too (else they are kept, as a CR3 load does). */
-void view_repair(struct view *v, uint32_t cr3, bool globals);
+/* Compares what is mapped with the guest's tables that CR3 has loaded, and changes
+ * what differs.  globals: those marked global too (else they are kept, as a CR3
+ * load does). */
+void view_repair(struct view *v, bool globals);
 /* Unmaps the page of va. */
 void view_drop_page(struct view *v, uint32_t va);
 /* view_repair() for one page (invlpg). */
-void view_repair_page(struct view *v, uint32_t cr3, uint32_t va);
+void view_repair_page(struct view *v, uint32_t va);
 
 #endif

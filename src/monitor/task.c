@@ -150,9 +150,10 @@ bool task_switch(struct vm *vm, uint16_t sel, enum task_switch how, const uint32
 	c->tr = tr;
 	c->cr0 |= CR0_TS;
 	if (vcpu_paging(c) && t.cr3 != c->cr3)
-		cpu_set_cr3(vm, t.cr3);
+		if (!cpu_set_cr3(vm, t.cr3))
+			return refuse(f, VEC_GP, 0);
 	c->eip = t.eip;
-	c->eflags = t.eflags | FL_FIXED | (nested ? FL_NT : 0);
+	c->eflags = (t.eflags & ~c->no_flags) | FL_FIXED | (nested ? FL_NT : 0);
 	memcpy(c->gpr, t.gpr, sizeof t.gpr);
 	c->dr[7] &= ~0x155u;		/* the local breakpoints */
 	c->shadow = c->halted = false;

@@ -234,6 +234,9 @@ void trap_exception(struct vm *vm, const struct fault *f)
 			c->cr2 = now.cr2;
 		if (now.vector == VEC_DB)
 			c->dr[7] &= ~0x2000u;
+		/* The handler looks at the registers. */
+		if (now.vector == VEC_MF || now.vector == VEC_XM)
+			fpu_to_kernel(vm);
 		if (deliver(vm, &d, &next))
 			return;
 		if (now.vector == VEC_DF) {
@@ -321,7 +324,7 @@ static enum interp_result iret_vm86(struct vm *vm, const uint32_t w[9])
 	struct fault none;
 	unsigned i;
 
-	c->eflags = (w[2] & (IRET_FLAGS | FL_IF | FL_IOPL | FL_VM)) | FL_FIXED;
+	c->eflags = (w[2] & (IRET_FLAGS | FL_IF | FL_IOPL | FL_VM) & ~c->no_flags) | FL_FIXED;
 	c->eip = w[0] & 0xffff;
 	c->gpr[R_ESP] = w[3];
 	c->cpl = 3;

@@ -19,6 +19,8 @@
  * the C library executes it by the dozen when a program starts, each some 200
  * instructions after the last. */
 #define USER_AHEAD 224
+/* The longest instruction. */
+#define INSN_MAX 15
 
 void pool_init(struct vm *vm)
 {
@@ -118,7 +120,7 @@ static struct child *pool_get(struct vm *vm)
 		p->first = ch;
 		if (ch->flushes != p->flushes) {
 			vm->stats.repairs++;
-			view_repair(&ch->view, ch->cr3, true);
+			view_repair(&ch->view, true);
 			ch->flushes = p->flushes;
 		}
 	} else {
@@ -133,11 +135,11 @@ void pool_invlpg(struct vm *vm, uint32_t va)
 	struct child *ch = vm->pool.current;
 
 	if (ch)
-		view_repair_page(&ch->view, ch->cr3, va);
+		view_repair_page(&ch->view, va);
 	else
 		for (ch = vm->pool.first; ch; ch = ch->next)
 			if (ch->cr3 == vm->cpu.cr3)
-				view_repair_page(&ch->view, ch->cr3, va);
+				view_repair_page(&ch->view, va);
 }
 
 /* ---- segment registers ---- */
@@ -382,6 +384,15 @@ void user_interpret(struct vm *vm)
 		trap_exception(vm, &f);
 }
 
+/* Does the instruction at eip, or its end, lie at va in a page that is not
+ * executable? */
+static bool fetch_refused(struct vm *vm, uint32_t va, struct fault *f)
+{
+	uint32_t eip = vm->cpu.seg[S_CS].base + vm->cpu.eip;
+
+	return va - eip < INSN_MAX && !fetch_insn(vm, f) && f->vector == VEC_PF && f->cr2 == va;
+}
+
 static void user_page_fault(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
@@ -393,11 +404,17 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 	vm->stats.user_pf++;
 	if (vm->debug.on && debug_fault(vm, ev->cr2))
 		return;
+	if ((e & VE_N) && fetch_refused(vm, ev->cr2, &f)) {
+		user_fault(vm, &f);
+		return;
+	}
 	/* Whatever is mapped can be read: only a write can fault there.
 	 * Elsewhere the instruction tells. */
 	if (e & VE_P) {
 		how |= ACC_WRITE;
-	} else if (ev->cr2 != c->eip) {
+	} else if (ev->cr2 == c->seg[S_CS].base + c->eip) {
+		how |= ACC_EXEC;
+	} else {
 		insn = fetch_insn(vm, &f);
 		if (insn && access_is_write(c, insn, ev->cr2))
 			how |= ACC_WRITE;
@@ -510,7 +527,9 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 	case UE_SYSENTER:
 		vm->stats.user_sysenter++;
 		TRACE(vm, TRACE_USER, "sysenter, eax %u", c->gpr[R_EAX]);
-		if (!cpu_sysenter(vm)) {
+		if (!(vm->model->edx & F_SEP)) {
+			deliver(vm, VEC_UD, 0);
+		} else if (!cpu_sysenter(vm)) {
 			deliver(vm, VEC_GP, 0);
 		} else if (c->eflags & FL_TF) {
 			/* Unlike int n it keeps TF: the step ends in kernel mode. */
@@ -569,7 +588,7 @@ static bool enter_pages(struct vm *vm, struct child *ch, bool was_empty)
 	struct walk w;
 
 	if (!(view_entry(&ch->view, eip) & VE_P) && c->eip <= c->seg[S_CS].limit) {
-		if (!mmu_translate(vm, GVA(eip), ACC_USER, &w, &f)) {
+		if (!mmu_translate(vm, GVA(eip), ACC_USER | ACC_EXEC, &w, &f)) {
 			vm->stats.user_pf++;
 			user_fault(vm, &f);
 			return false;
@@ -643,7 +662,7 @@ void user_run(struct vm *vm)
 	if (vm->debug.direct)
 		r.eflags = (r.eflags & ~FL_TF) | (c->eflags & FL_TF);
 	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) |
-		    (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF)) | FL_FIXED;
+		    (r.eflags & ~(FL_IF | FL_IOPL | FL_VM | FL_RF | c->no_flags)) | FL_FIXED;
 	c->shadow = false;
 	exits_note(vm, event_phase(&ev), ev.vector == VEC_PF ? ev.cr2 : ev.vector, ev.error);
 	if (ev.kind == UE_SYSENTER) {

@@ -32,6 +32,8 @@
 #define CR4_OSFXSR 0x200u
 #define CR4_OSXMMEXCPT 0x400u
 
+#define EFER_NXE 0x800u
+
 /* A segment register: the selector and the hidden part (SDM 3, 3.4.3).
  * attr holds descriptor bits 8-15 in its low byte (type, S, DPL, P) and bits
  * 20-23 (AVL, L, D/B, G) in bits 12-15; limit is in bytes, already scaled. */
@@ -60,6 +62,7 @@ struct vcpu {
 	uint32_t eip;
 	/* Guest view: IF, IOPL, VM, AC as the guest set them. */
 	uint32_t eflags;
+	uint32_t no_flags;		/* flags that the model has not */
 	struct segment seg[S_COUNT];
 	uint8_t cpl;			/* 0 kernel, 3 user; 3 too in vm86 mode */
 	bool halted;			/* hlt: waiting for an interrupt */
@@ -68,15 +71,23 @@ struct vcpu {
 	bool single;			/* a rep string instruction pauses after each iteration,
 					   as under TF */
 	uint32_t cr0, cr2, cr3, cr4;
+	uint64_t pdpte[4];		/* as they were loaded last (SDM 3, 4.4.1) */
 	uint32_t dr[8];
 	struct dtable gdtr, idtr;
 	struct segment ldtr, tr;
-	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t pat, misc_enable;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t pat, misc_enable, microcode, efer;
 	int64_t tsc_offset;
 };
 
 static inline bool vcpu_paging(const struct vcpu *c) { return c->cr0 & CR0_PG; }
+/* PAE paging, with 64-bit entries. */
+static inline bool vcpu_pae(const struct vcpu *c)
+{
+	return vcpu_paging(c) && (c->cr4 & CR4_PAE);
+}
+/* Pages can be marked as not executable. */
+static inline bool vcpu_nx(const struct vcpu *c) { return vcpu_pae(c) && (c->efer & EFER_NXE); }
 /* Interrupts can be taken now. */
 static inline bool vcpu_interruptible(const struct vcpu *c)
 {

@@ -154,7 +154,8 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 		return -1;
 	pool_init(vm);
 	event_init(vm);
-	if (leaves_window(&vm->image)) {
+	/* popf in a trampoline would toggle EFLAGS.ID. */
+	if (leaves_window(&vm->image) && cpu_has_cpuid(vm->model)) {
 		if (asprintf(&vm->cmdline, "reservetop=%u %s", WINDOW_RESERVE, cfg->append) < 0)
 			return fail(e, ST_HOST, "out of memory");
 		if (tramp_init(vm, e))

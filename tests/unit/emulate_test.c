@@ -319,7 +319,7 @@ START_TEST(control_registers)
 	ck_refused(RUN(0x0f, 0x22, 0xc0), VEC_GP, 0);
 	c->gpr[R_EAX] = CR0_PE | CR0_NW;
 	ck_refused(RUN(0x0f, 0x22, 0xc0), VEC_GP, 0);
-	c->gpr[R_EAX] = CR4_PAE;			/* not offered */
+	c->gpr[R_EAX] = CR4_VME;			/* not offered */
 	ck_refused(RUN(0x0f, 0x22, 0xe0), VEC_GP, 0);
 	c->cr2 = 0x1234;
 	c->eip = AT_CODE;
@@ -499,7 +499,7 @@ START_TEST(cpuid)
 	c->eip = AT_CODE;
 	ck_done(RUN(0x0f, 0xa2), 2);
 	ck_assert_uint_eq(c->gpr[R_ECX] & ~(1u << 31), 0);
-	ck_assert_uint_eq(c->gpr[R_EDX] & (1u << 6 | 1u << 9 | 1u << 12 | 1u << 17), 0);
+	ck_assert_uint_eq(c->gpr[R_EDX] & (1u << 9 | 1u << 12 | 1u << 17), 0);
 }
 END_TEST
 
@@ -511,6 +511,62 @@ START_TEST(not_offered)
 	ck_refused(RUN(0x0f, 0x01, 0xc8), VEC_UD, 0);		/* monitor */
 	ck_refused(RUN(0x0f, 0x05), VEC_UD, 0);			/* syscall */
 	ck_refused(RUN(0x0f, 0xae, 0x23), VEC_UD, 0);		/* xsave (%ebx) */
+}
+END_TEST
+
+/* What the model lacks is none either; a 486 keeps ID at zero. */
+START_TEST(model_486)
+{
+	vm->model = cpu_model_find("486");
+	cpu_reset(vm);
+	c->cr0 = CR0_PE;
+	ck_assert_uint_eq(c->gpr[R_EDX] >> 8, 4);
+	ck_refused(RUN(0x0f, 0xa2), VEC_UD, 0);			/* cpuid */
+	ck_refused(RUN(0x0f, 0x20, 0xe0), VEC_UD, 0);		/* mov %cr4, %eax */
+	ck_refused(RUN(0x0f, 0x22, 0xe0), VEC_UD, 0);
+	ck_refused(RUN(0x0f, 0x31), VEC_UD, 0);			/* rdtsc */
+	ck_refused(RUN(0x0f, 0x32), VEC_UD, 0);			/* rdmsr */
+	ck_refused(RUN(0x0f, 0x34), VEC_UD, 0);			/* sysenter */
+	ck_refused(RUN(0x0f, 0xae, 0x03), VEC_UD, 0);		/* fxsave (%ebx) */
+	cpu_set_flags(c, FL_ID | FL_AC, FL_ID | FL_AC);
+	ck_assert_uint_eq(c->eflags & (FL_ID | FL_AC), FL_AC);
+}
+END_TEST
+
+static const struct { const char *name; uint32_t cr4, refused; } cr4_bits[] = {
+	{ "pentium", CR4_TSD | CR4_DE | CR4_PSE, CR4_PAE },
+	{ "pentium", 0, CR4_PGE },
+	{ "pentium", 0, CR4_OSFXSR },
+	{ "pentium2", CR4_PAE | CR4_PGE | CR4_OSFXSR, CR4_OSXMMEXCPT },
+	{ "pentium3", CR4_OSFXSR | CR4_OSXMMEXCPT, CR4_VME },
+	{ "686", CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT, CR4_MCE },
+};
+
+/* CR4 takes what the model shows, and refuses the rest. */
+START_TEST(model_cr4)
+{
+	vm->model = cpu_model_find(cr4_bits[_i].name);
+	ck_assert(cpu_set_cr4(vm, cr4_bits[_i].cr4));
+	ck_assert(!cpu_set_cr4(vm, cr4_bits[_i].cr4 | cr4_bits[_i].refused));
+	ck_assert_uint_eq(c->cr4, cr4_bits[_i].cr4);
+}
+END_TEST
+
+static const struct { const char *name; uint32_t msr; bool there; } model_msrs[] = {
+	{ "pentium", 0x10, true }, { "pentium", 0x174, false }, { "pentium", 0x277, false },
+	{ "pentium2", 0x174, true }, { "pentium2", 0x277, true }, { "pentium2", 0x1a0, false },
+	{ "pentium3", 0xc0000080, false }, { "686", 0xc0000080, true }, { "686", 0x1a0, true },
+};
+
+START_TEST(model_msr)
+{
+	uint64_t v;
+
+	vm->model = cpu_model_find(model_msrs[_i].name);
+	ck_assert_int_eq(cpu_rdmsr(vm, model_msrs[_i].msr, &v), model_msrs[_i].there);
+	ck_assert_int_eq(cpu_wrmsr(vm, model_msrs[_i].msr, 0), model_msrs[_i].there);
+	/* EFER has NXE only. */
+	ck_assert(!cpu_wrmsr(vm, 0xc0000080, 1));
 }
 END_TEST
 
@@ -565,6 +621,9 @@ static TCase *system_state(void)
 	tcase_add_test(tc, bound);
 	tcase_add_test(tc, cpuid);
 	tcase_add_test(tc, not_offered);
+	tcase_add_test(tc, model_486);
+	tcase_add_loop_test(tc, model_cr4, 0, COUNT(cr4_bits));
+	tcase_add_loop_test(tc, model_msr, 0, COUNT(model_msrs));
 	return tc;
 }
 

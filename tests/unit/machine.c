@@ -176,6 +176,38 @@ void machine_paging(struct vm *vm)
 	gmem_flush(vm);
 }
 
+void machine_pae(struct vm *vm)
+{
+	uint32_t pdpt = new_table(vm), i;
+
+	for (i = 0; i < 4; i++)
+		*(uint64_t *)machine_word(vm, pdpt + i * 8) = new_table(vm) | PTE_P;
+	vm->cpu.cr4 |= CR4_PAE | CR4_PGE;
+	vm->cpu.efer |= EFER_NXE;
+	ck_assert(cpu_set_cr3(vm, pdpt));
+	ck_assert(mmu_load_pdptes(vm, pdpt));
+	for (i = 0; i < RAM_SIZE; i += 0x200000)
+		*machine_pae_pde(vm, i) = i | PTE_KERNEL | PTE_PS;
+	ck_assert(cpu_set_cr0(vm, vm->cpu.cr0 | CR0_PG | CR0_WP));
+	gmem_flush(vm);
+}
+
+uint64_t *machine_pae_pde(struct vm *vm, uint32_t va)
+{
+	uint64_t pdpte = *(uint64_t *)machine_word(vm, vm->cpu.cr3 + (va >> 30) * 8);
+
+	return (uint64_t *)machine_word(vm, (pdpte & PAGE_MASK) + (va >> 21 & 511) * 8);
+}
+
+uint64_t *machine_pae_pte(struct vm *vm, uint32_t va)
+{
+	uint64_t *pde = machine_pae_pde(vm, va);
+
+	if (!*pde)
+		*pde = new_table(vm) | PDE_KERNEL;
+	return (uint64_t *)machine_word(vm, (*pde & PAGE_MASK) + (va >> 12 & 511) * 8);
+}
+
 void machine_user(struct vm *vm, uint32_t eip, uint32_t esp)
 {
 	struct vcpu *c = &vm->cpu;

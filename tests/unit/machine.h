@@ -56,6 +56,12 @@ uint32_t machine_directory(struct vm *vm);
 /* Sets the page-table entry of va in directory cr3 to pa | flags. */
 void machine_map(struct vm *vm, uint32_t cr3, uint32_t va, uint32_t pa, uint32_t flags);
 uint32_t *machine_pte(struct vm *vm, uint32_t cr3, uint32_t va);
+/* The same with PAE, in 2 MiB pages; EFER.NXE is set. */
+void machine_pae(struct vm *vm);
+/* The PAE entry of va: of the page directory, or, made when it is missing, of a
+ * page table. */
+uint64_t *machine_pae_pde(struct vm *vm, uint32_t va);
+uint64_t *machine_pae_pte(struct vm *vm, uint32_t va);
 /* The level-3 state that the kernel would return to. */
 void machine_user(struct vm *vm, uint32_t eip, uint32_t esp);
 

@@ -170,7 +170,7 @@ START_TEST(end_of_the_address_space)
 					  "map 1 ffffe000+1000 at 508000 rwx\n");
 	machine_forget();
 	machine_map(vm, vm->cpu.cr3, 0xfffff000, 0, 0);
-	view_repair(&v, vm->cpu.cr3, true);
+	view_repair(&v, true);
 	ck_assert_str_eq(machine_calls(), "unmap 1 fffff000+1000\n");
 	view_free(&v);
 	uspace_destroy(us);
@@ -287,7 +287,7 @@ START_TEST(nothing_changed)
 	map_run(0, 64, LEAF);
 	kernel_fill(0, ACC_READ);
 	machine_forget();
-	view_repair(&vm->kview, vm->cpu.cr3, true);
+	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "");
 }
 END_TEST
@@ -303,7 +303,7 @@ START_TEST(only_what_differs)
 	map(12, PA + 0xc000, LEAF & ~PTE_D);		/* clean again */
 	map(13, PA + 0xd000, LEAF & ~PTE_A);		/* its next access has to be seen */
 	map(14, PA + 0xe000, LEAF | PTE_G | PTE_U);	/* no change for the host */
-	view_repair(&vm->kview, vm->cpu.cr3, true);
+	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40003000+3000\n"
 					  "unmap 0 40009000+1000\n"
 					  "protect 0 4000b000+1000 r\n"
@@ -322,7 +322,7 @@ START_TEST(unmapping_spans_holes)
 	kernel_fill(6, ACC_READ);
 	machine_forget();
 	map_run(0, 8, 0);
-	view_repair(&vm->kview, vm->cpu.cr3, true);
+	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40000000+8000\n");
 	ck_assert_uint_eq(vm->kview.pages, 0);
 }
@@ -334,7 +334,7 @@ START_TEST(rights_are_given_lazily)
 	kernel_fill(0, ACC_READ);
 	machine_forget();
 	map_run(0, 1, LEAF);
-	view_repair(&vm->kview, vm->cpu.cr3, true);
+	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "");
 }
 END_TEST
@@ -346,7 +346,7 @@ START_TEST(table_gone)
 	kernel_fill(0, ACC_READ);
 	machine_forget();
 	*machine_word(vm, vm->cpu.cr3 + (VA >> 22) * 4) = 0;
-	view_repair(&vm->kview, vm->cpu.cr3, true);
+	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40000000+40000\n");
 }
 END_TEST
@@ -392,12 +392,12 @@ START_TEST(invlpg_is_one_page)
 	kernel_fill(0, ACC_READ);
 	machine_forget();
 	map_run(0, 4, 0);
-	view_repair_page(&vm->kview, vm->cpu.cr3, VA + 0x2345);
+	view_repair_page(&vm->kview, VA + 0x2345);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40002000+1000\n");
 	/* What was not mapped costs nothing. */
 	machine_forget();
-	view_repair_page(&vm->kview, vm->cpu.cr3, VA + 0x2345);
-	view_repair_page(&vm->kview, vm->cpu.cr3, 0xc0000000);
+	view_repair_page(&vm->kview, VA + 0x2345);
+	view_repair_page(&vm->kview, 0xc0000000);
 	ck_assert_str_eq(machine_calls(), "");
 }
 END_TEST
@@ -517,20 +517,20 @@ static void random_step(void)
 		break;
 	case 3:
 		random_entry(page);
-		view_repair_page(&vm->kview, vm->cpu.cr3, va);
+		view_repair_page(&vm->kview, va);
 		break;
 	case 4:
 		for (page = rnd(8); page; page--)
 			random_entry(rnd(SPAN));
-		view_repair(&vm->kview, vm->cpu.cr3, true);
+		view_repair(&vm->kview, true);
 		check_allowed();
 		break;
 	case 5:
 		how = rnd(SPAN);
 		/* A CR3 load may leave only stale globals behind. */
 		random_entry(how);
-		view_repair(&vm->kview, vm->cpu.cr3, false);
-		view_repair_page(&vm->kview, vm->cpu.cr3, VA + how * PAGE_SIZE);
+		view_repair(&vm->kview, false);
+		view_repair_page(&vm->kview, VA + how * PAGE_SIZE);
 		check_allowed();
 		break;
 	}
@@ -550,6 +550,127 @@ START_TEST(random_tables)
 	}
 }
 END_TEST
+
+/* ---- PAE ---- */
+
+#define NX (1ull << 63)
+
+static void setup_pae(void)
+{
+	vm = machine_new();
+	machine_pae(vm);
+	machine_forget();
+}
+
+static void pae_run(unsigned first, unsigned n, uint64_t flags)
+{
+	unsigned i;
+
+	for (i = first; i < first + n; i++)
+		*machine_pae_pte(vm, VA + i * PAGE_SIZE) = (PA + i * PAGE_SIZE) | flags;
+}
+
+START_TEST(pae_only_what_differs)
+{
+	pae_run(0, 16, LEAF);
+	kernel_fill(0, ACC_READ);
+	ck_assert_str_eq(machine_calls(), "map 0 40000000+10000 at 500000 rw\n");
+	machine_forget();
+	pae_run(2, 1, 0);
+	pae_run(4, 1, LEAF & ~PTE_W);
+	/* Only the upper half of the entry changes: another frame. */
+	*machine_pae_pte(vm, VA + 6 * PAGE_SIZE) |= 1ull << 32;
+	view_repair(&vm->kview, true);
+	ck_assert_str_eq(machine_calls(), "unmap 0 40002000+1000\n"
+					  "protect 0 40004000+1000 r\n"
+					  "unmap 0 40006000+1000\n");
+}
+END_TEST
+
+/* A 2 MiB page split into the same 4 KiB pages, one of them taken away, and put
+ * together again. */
+START_TEST(pae_split_and_merge)
+{
+	uint64_t *pde = machine_pae_pde(vm, VA), split;
+
+	*pde = 0x00600000 | LEAF | PTE_PS;
+	kernel_fill(0, ACC_WRITE);
+	ck_assert_str_eq(machine_calls(), "map 0 40000000+40000 at 600000 rw\n");
+	machine_forget();
+	*pde = 0;
+	pae_run(0, 64, 0);
+	for (unsigned i = 0; i < 64; i++)
+		*machine_pae_pte(vm, VA + i * PAGE_SIZE) = (0x600000 + i * PAGE_SIZE) | LEAF;
+	split = *pde;
+	view_repair(&vm->kview, true);
+	ck_assert_str_eq(machine_calls(), "");
+	*machine_pae_pte(vm, VA + 5 * PAGE_SIZE) = 0;
+	view_repair(&vm->kview, true);
+	ck_assert_str_eq(machine_calls(), "unmap 0 40005000+1000\n");
+	machine_forget();
+	ck_assert_uint_eq(*pde, split);
+	*pde = 0x00600000 | LEAF | PTE_PS;
+	view_repair(&vm->kview, true);
+	ck_assert_str_eq(machine_calls(), "");
+	kernel_fill(5, ACC_READ);
+	ck_assert_str_eq(machine_calls(), "map 0 40005000+1000 at 605000 rw\n");
+}
+END_TEST
+
+/* A directory whose pointer goes is gone when CR3 is loaded, not before. */
+START_TEST(pae_pointer_gone)
+{
+	uint64_t *pdpt = (uint64_t *)machine_word(vm, vm->cpu.cr3);
+
+	pae_run(0, 4, LEAF);
+	kernel_fill(0, ACC_READ);
+	machine_forget();
+	pdpt[1] = 0;
+	view_repair(&vm->kview, true);
+	ck_assert_str_eq(machine_calls(), "");
+	ck_assert(cpu_set_cr3(vm, vm->cpu.cr3));
+	ck_assert_str_eq(machine_calls(), "unmap 0 40000000+4000\n");
+}
+END_TEST
+
+/* Execute-disable is the host's, too, for user code; kernel code is executable by
+ * scanning only, and stops being so. */
+START_TEST(pae_no_execute)
+{
+	struct uspace *us = uspace_create(vm->engine);
+	struct view v;
+
+	view_init(&v, vm, us);
+	pae_run(0, 2, LEAF | PTE_U);
+	pae_run(2, 2, LEAF | PTE_U | NX);
+	*machine_pae_pde(vm, VA) |= PTE_U;
+	ck_assert(fill(&v, VA, ACC_USER));
+	ck_assert_str_eq(machine_calls(), "map 1 40000000+2000 at 500000 rwx\n"
+					  "map 1 40002000+2000 at 502000 rw\n");
+	kernel_fill(0, ACC_READ);
+	make_exec(0);
+	machine_forget();
+	pae_run(0, 1, LEAF | PTE_U | NX);
+	view_repair(&v, true);
+	view_repair(&vm->kview, true);
+	ck_assert_str_eq(machine_calls(), "unmap 1 40000000+1000\n"
+					  "unmap 0 40000000+1000\n");
+	view_free(&v);
+	uspace_destroy(us);
+}
+END_TEST
+
+static TCase *pae(void)
+{
+	TCase *tc = tcase_create("pae");
+
+	tcase_add_checked_fixture(tc, setup_pae, teardown);
+	tcase_add_test(tc, pae_only_what_differs);
+	tcase_add_test(tc, pae_split_and_merge);
+	tcase_add_test(tc, pae_pointer_gone);
+	tcase_add_test(tc, pae_no_execute);
+	return tc;
+}
 
 static TCase *filling(void)
 {
@@ -608,5 +729,6 @@ int main(void)
 	suite_add_tcase(s, filling());
 	suite_add_tcase(s, code());
 	suite_add_tcase(s, repair());
+	suite_add_tcase(s, pae());
 	return machine_suite(s);
 }

@@ -176,8 +176,10 @@ START_TEST(tables_beyond_ram)
 	*pde() = RAM_SIZE | PTE_P;
 	ck_assert(!mmu_translate(vm, GVA(VA), ACC_READ, &w, &f));
 	ck_fault(f, VEC_PF, 0);
-	ck_assert(!mmu_probe_cr3(vm, RAM_SIZE, GVA(VA), &w));
-	ck_assert(!mmu_probe_cr3(vm, 0xfffff000, GVA(VA), &w));
+	vm->cpu.cr3 = RAM_SIZE;
+	ck_assert(!mmu_probe(vm, GVA(VA), &w));
+	vm->cpu.cr3 = 0xfffff000;
+	ck_assert(!mmu_probe(vm, GVA(VA), &w));
 }
 END_TEST
 
@@ -200,10 +202,196 @@ START_TEST(another_directory)
 
 	machine_map(vm, dir, VA, PA, PTE_P);
 	ck_assert(!mmu_probe(vm, GVA(VA), &w));
-	ck_assert(mmu_probe_cr3(vm, dir | 0x18, GVA(VA), &w));
+	vm->cpu.cr3 = dir | 0x18;
+	ck_assert(mmu_probe(vm, GVA(VA), &w));
 	ck_assert_uint_eq(w.pa.v, PA);
 }
 END_TEST
+
+/* Bits 13-21 of an entry for 4 MiB. */
+START_TEST(large_page_reserved)
+{
+	struct fault f;
+	struct walk w;
+
+	*pde() = 0x00400000 | PTE_PS | PTE_P | 1u << _i;
+	ck_assert(!mmu_translate(vm, GVA(VA), ACC_WRITE, &w, &f));
+	ck_fault(f, VEC_PF, PF_P | PF_RSVD | PF_W);
+}
+END_TEST
+
+/* ---- PAE ---- */
+
+#define NX (1ull << 63)
+
+static void setup_pae(void)
+{
+	vm = machine_new();
+	machine_pae(vm);
+}
+
+static bool probe(uint32_t va, struct walk *w)
+{
+	return mmu_probe(vm, GVA(va), w);
+}
+
+START_TEST(pae_small_page)
+{
+	struct walk w;
+
+	*machine_pae_pte(vm, VA) = PA | PTE_P | PTE_W | PTE_G;
+	ck_assert(probe(VA + 0x234, &w));
+	ck_assert_uint_eq(w.pa.v, PA);
+	ck_assert_uint_eq(w.flags, PTE_P | PTE_W | PTE_G);
+	ck_assert_ptr_eq(w.leaf, machine_pae_pte(vm, VA));
+	ck_assert_ptr_eq(w.pde, machine_pae_pde(vm, VA));
+	/* The other half of a 4 MiB range has a directory entry of its own. */
+	ck_assert(!probe(VA ^ 0x200000, &w));
+}
+END_TEST
+
+START_TEST(pae_large_page)
+{
+	struct walk w;
+
+	*machine_pae_pde(vm, VA) = 0x00600000 | PTE_PS | PTE_P | PTE_U;
+	vm->cpu.cr4 &= ~CR4_PSE;		/* does not matter */
+	ck_assert(probe(VA, &w));
+	ck_assert_uint_eq(w.pa.v, 0x00600000 | (VA & 0x1ff000));
+	ck_assert_uint_eq(w.flags, PTE_P | PTE_U | PTE_PS);
+	mmu_mark(&w, ACC_WRITE);
+	ck_assert_uint_eq(*machine_pae_pde(vm, VA),
+			  0x00600000 | PTE_PS | PTE_P | PTE_U | PTE_A | PTE_D);
+}
+END_TEST
+
+/* Frames above 4 GiB are addresses as others, where no RAM is. */
+START_TEST(pae_high_frames)
+{
+	struct walk w;
+
+	*machine_pae_pte(vm, VA) = 0xf12345000ull | PTE_P | PTE_A;
+	ck_assert(probe(VA, &w));
+	ck_assert_uint_eq(w.pa.v, 0xf12345000ull);
+	ck_assert(!view_fill(&vm->kview, VA, &w));
+	*machine_pae_pde(vm, VA) = 0x100001000ull | PTE_P;
+	ck_assert(!probe(VA, &w));
+}
+END_TEST
+
+START_TEST(pae_marks_low_halves)
+{
+	uint64_t *pte = machine_pae_pte(vm, VA);
+	struct fault f;
+	struct walk w;
+
+	*pte = PA | PTE_P | PTE_W | NX;
+	*machine_pae_pde(vm, VA) &= ~(uint64_t)PTE_A;
+	ck_assert(mmu_translate(vm, GVA(VA), ACC_WRITE, &w, &f));
+	ck_assert_uint_eq(*pte, PA | PTE_P | PTE_W | PTE_A | PTE_D | NX);
+	ck_assert(*machine_pae_pde(vm, VA) & PTE_A);
+}
+END_TEST
+
+/* Either level forbids execution; only fetches are told so. */
+START_TEST(pae_no_execute)
+{
+	struct fault f;
+	struct walk w;
+
+	*machine_pae_pte(vm, VA) = PA | PTE_P | (_i ? 0 : NX);
+	*machine_pae_pde(vm, VA) |= _i ? NX : 0;
+	ck_assert(mmu_translate(vm, GVA(VA), ACC_READ, &w, &f));
+	ck_assert(w.flags & PTE_NX);
+	ck_assert(!mmu_translate(vm, GVA(VA), ACC_EXEC, &w, &f));
+	ck_fault(f, VEC_PF, PF_P | PF_I);
+	ck_assert(!mmu_translate(vm, GVA(VA + PAGE_SIZE), ACC_EXEC, &w, &f));
+	ck_fault(f, VEC_PF, PF_I);
+	/* Without NXE the bit is reserved, and fetches are not told apart. */
+	ck_assert(cpu_wrmsr(vm, 0xc0000080, 0));
+	ck_assert(!mmu_translate(vm, GVA(VA), ACC_EXEC, &w, &f));
+	ck_fault(f, VEC_PF, PF_P | PF_RSVD);
+}
+END_TEST
+
+static const struct { uint64_t pde, pte; } pae_reserved[] = {
+	{ 1ull << 36, 0 }, { 1ull << 62, 0 }, { 0, 1ull << 36 }, { 0, 1ull << 62 },
+	{ PTE_PS | 1u << 13, 0 }, { PTE_PS | 1u << 20, 0 },
+};
+
+START_TEST(pae_reserved_bits)
+{
+	struct fault f;
+	struct walk w;
+
+	*machine_pae_pte(vm, VA) = PA | PTE_P | pae_reserved[_i].pte;
+	if (pae_reserved[_i].pde & PTE_PS)
+		*machine_pae_pde(vm, VA) = 0x400000 | PTE_P | pae_reserved[_i].pde;
+	else
+		*machine_pae_pde(vm, VA) |= pae_reserved[_i].pde;
+	ck_assert(!mmu_translate(vm, GVA(VA), ACC_READ, &w, &f));
+	ck_fault(f, VEC_PF, PF_P | PF_RSVD);
+}
+END_TEST
+
+/* The four pointers are registers: memory is read when CR3 is loaded. */
+START_TEST(pae_pointers_are_loaded)
+{
+	uint64_t *pdpt = (uint64_t *)machine_word(vm, vm->cpu.cr3);
+	struct walk w;
+
+	*machine_pae_pte(vm, VA) = PA | PTE_P;
+	pdpt[VA >> 30] &= ~(uint64_t)PTE_P;
+	ck_assert(probe(VA, &w));
+	ck_assert(cpu_set_cr3(vm, vm->cpu.cr3));
+	ck_assert(!probe(VA, &w));
+	/* PGE's change loads them, DE's does not. */
+	pdpt[VA >> 30] |= PTE_P;
+	ck_assert(cpu_set_cr4(vm, vm->cpu.cr4 ^ CR4_DE));
+	ck_assert(!probe(VA, &w));
+	ck_assert(cpu_set_cr4(vm, vm->cpu.cr4 ^ CR4_PGE));
+	ck_assert(probe(VA, &w));
+}
+END_TEST
+
+static const uint64_t pdpte_bits[] = { PTE_W, PTE_U, PTE_A, PTE_D, PTE_PS, PTE_G, 1ull << 36, NX };
+
+START_TEST(pae_bad_pointer)
+{
+	uint64_t *pdpt = (uint64_t *)machine_word(vm, vm->cpu.cr3);
+	uint32_t cr3 = vm->cpu.cr3, cr4 = vm->cpu.cr4;
+	struct walk w;
+
+	pdpt[0] = 0;
+	pdpt[3] |= pdpte_bits[_i];
+	ck_assert(!cpu_set_cr3(vm, cr3 | 0x18));
+	ck_assert_uint_eq(vm->cpu.cr3, cr3);
+	ck_assert(!cpu_set_cr4(vm, cr4 ^ CR4_PGE));
+	ck_assert_uint_eq(vm->cpu.cr4, cr4);
+	ck_assert(probe(0, &w));
+	/* What is not present may hold anything. */
+	pdpt[3] &= ~(uint64_t)PTE_P;
+	ck_assert(cpu_set_cr3(vm, cr3));
+	ck_assert(!probe(0, &w));
+	ck_assert(!cpu_set_cr3(vm, RAM_SIZE));
+}
+END_TEST
+
+static TCase *pae(void)
+{
+	TCase *tc = tcase_create("pae");
+
+	tcase_add_checked_fixture(tc, setup_pae, teardown);
+	tcase_add_test(tc, pae_small_page);
+	tcase_add_test(tc, pae_large_page);
+	tcase_add_test(tc, pae_high_frames);
+	tcase_add_test(tc, pae_marks_low_halves);
+	tcase_add_loop_test(tc, pae_no_execute, 0, 2);
+	tcase_add_loop_test(tc, pae_reserved_bits, 0, sizeof pae_reserved / sizeof *pae_reserved);
+	tcase_add_test(tc, pae_pointers_are_loaded);
+	tcase_add_loop_test(tc, pae_bad_pointer, 0, sizeof pdpte_bits / sizeof *pdpte_bits);
+	return tc;
+}
 
 int main(void)
 {
@@ -223,6 +411,8 @@ int main(void)
 	tcase_add_test(tc, tables_beyond_ram);
 	tcase_add_test(tc, page_beyond_ram);
 	tcase_add_test(tc, another_directory);
+	tcase_add_loop_test(tc, large_page_reserved, 13, 22);
 	suite_add_tcase(s, tc);
+	suite_add_tcase(s, pae());
 	return machine_suite(s);
 }
