@@ -5,6 +5,7 @@
 #include "hostos/gdbport.h"
 #include "monitor/cpumodel.h"
 #include "monitor/trace.h"
+#include "netopt.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -145,6 +146,14 @@ static int add_disk_word(struct vm_config *cfg, char *word, bool whole, struct e
 static int add_disk(struct vm_config *cfg, char *word, struct error *e)
 {
 	return add_disk_word(cfg, word, false, e);
+}
+
+static int set_pcap(struct vm_config *cfg, char *word, struct error *e)
+{
+	if (!*word)
+		return bad(e, "--pcap", word, "is no file name");
+	cfg->pcap = word;
+	return 0;
 }
 
 static int set_console(struct vm_config *cfg, char *word, struct error *e)
@@ -295,6 +304,9 @@ static const struct option_row {
 	  "Multiboot module; repeatable" },
 	{ 0, "disk", required_argument, add_disk, "FILE[,readonly][,snapshot]",
 	  "raw disk image; repeatable" },
+	{ 0, "net", required_argument, netopt_add, "BACKEND[,SETTING=VALUE...]",
+	  "network card; repeatable: user, tap:IF, socket:PATH, udp:..., none" },
+	{ 0, "pcap", required_argument, set_pcap, "FILE", "record the frames of all cards" },
 	{ 0, "console", required_argument, set_console, "WHERE",
 	  "stdio (default), file:PATH, pty, unix:PATH or none" },
 	{ 0, "reboot", required_argument, set_reboot, "restart|exit",

@@ -51,6 +51,21 @@ struct dev_block_request {
 	struct dev_block_request *next;	/* the host's own, while it has the request */
 };
 
+/*
+ * Ethernet frames: addresses, type and data, without preamble and FCS.  A frame
+ * on the way to a chip is handed to
+ *
+ *	bool NAME_net_receive(struct NAME *, const uint8_t *frame, uint32_t len);
+ *
+ * which returns false if it should be offered again, because the guest has not
+ * made room for it yet: the chip calls services->net_ready() when it has.
+ * Frames that the chip filters out, or that no guest listens to, are taken and
+ * forgotten.  NAME_net_sendable(struct NAME *) tells that services->net_send(),
+ * which has refused a frame, takes frames again.
+ */
+#define DEV_NET_MIN_FRAME 14u
+#define DEV_NET_MAX_FRAME 65550u	/* an IP packet of 64 KiB - 1 */
+
 struct dev_services {
 	void *ctx;			/* handed back in every call */
 
@@ -79,6 +94,13 @@ struct dev_services {
 	/* Waits until every request of the device has been handed back: no DMA
 	 * may follow the device's reset. */
 	void (*block_drain)(void *ctx);
+
+	/* Sends a frame of DEV_NET_MIN_FRAME..DEV_NET_MAX_FRAME bytes, which has been
+	 * copied when the call returns.  False: not now; see above. */
+	bool (*net_send)(void *ctx, const struct dev_iovec *iov, unsigned iovcnt);
+	/* A frame that NAME_net_receive() has refused should be offered again; that
+	 * may happen before the call returns. */
+	void (*net_ready)(void *ctx);
 
 	/* The machine-wide wires. */
 	void (*reset)(void *ctx);			/* the CPU's reset line */

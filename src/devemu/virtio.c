@@ -467,6 +467,11 @@ bool virtio_pop(struct virtio *v, unsigned i, struct virtq_chain *chain)
 	return check(v, virtq_pop(&v->queue[i], v->s, chain));
 }
 
+void virtio_unpop(struct virtio *v, unsigned i, uint16_t n)
+{
+	v->queue[i].last_avail = (uint16_t)(v->queue[i].last_avail - n);
+}
+
 void virtio_push(struct virtio *v, unsigned i, uint16_t head, uint32_t len)
 {
 	bool interrupt;

@@ -98,6 +98,8 @@ bool virtio_queue_live(const struct virtio *v, unsigned i);
  */
 uint16_t virtio_available(struct virtio *v, unsigned i);
 bool virtio_pop(struct virtio *v, unsigned i, struct virtq_chain *chain);
+/* Puts back the last n chains that were taken and not pushed. */
+void virtio_unpop(struct virtio *v, unsigned i, uint16_t n);
 void virtio_push(struct virtio *v, unsigned i, uint16_t head, uint32_t len);
 void virtio_want_notify(struct virtio *v, unsigned i);
 /* For a chain that its device cannot answer. */

@@ -141,6 +141,16 @@ static void wire_init(struct vm *vm, struct wire *w, unsigned irq, void (*irq_fn
 		w->timer = event_timer_new(vm, fire, chip);
 }
 
+void wire_isa(struct vm *vm, struct wire *w, unsigned irq, void *chip)
+{
+	wire_init(vm, w, irq, isa_irq, NULL, chip);
+}
+
+void wire_pci(struct vm *vm, struct wire *w, unsigned devfn, void *chip)
+{
+	wire_init(vm, w, devfn, disk_irq, NULL, chip);
+}
+
 /* ---- the table of ISA devices ---- */
 
 typedef uint32_t in_fn(struct platform *p, unsigned reg, unsigned size);
@@ -239,8 +249,8 @@ uint32_t platform_in(struct vm *vm, uint16_t port, unsigned size)
 	vm->stats.io_reads++;
 	if (r)
 		v = r->in(p, port - r->first + r->reg, size);
-	else
-		pci_io_in(&p->pci, port, size, &v);
+	else if (!pci_io_in(&p->pci, port, size, &v))
+		nics_isa_in(vm, port, size, &v);
 	stats_phase_end(&vm->stats, outer);
 	TRACE(vm, TRACE_IO, "in%u %03x = %x (%s)", size * 8, port, v, r ? r->name : "-");
 	return v;
@@ -256,8 +266,8 @@ void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v)
 	TRACE(vm, TRACE_IO, "out%u %03x = %x (%s)", size * 8, port, v, r ? r->name : "-");
 	if (r)
 		r->out(p, port - r->first + r->reg, size, v);
-	else
-		pci_io_out(&p->pci, port, size, v);
+	else if (!pci_io_out(&p->pci, port, size, v))
+		nics_isa_out(vm, port, size, v);
 	stats_phase_end(&vm->stats, outer);
 }
 
@@ -312,7 +322,7 @@ int platform_create(struct vm *vm, struct error *e)
 	for (i = 0; i < vm->cfg.ndisks; i++)
 		if (disk_create(vm, i, e))
 			return -1;
-	return 0;
+	return nics_create(vm, e);
 }
 
 void platform_destroy(struct vm *vm)
@@ -322,6 +332,7 @@ void platform_destroy(struct vm *vm)
 
 	for (i = 0; i < p->ndisks; i++)
 		host_disk_close(p->disks[i].host);
+	nics_destroy(vm);
 	if (p->console)
 		console_close(&p->console);
 }
@@ -334,6 +345,7 @@ void platform_reset(struct vm *vm)
 
 	for (i = 0; i < p->ndisks; i++)
 		virtio_blk_reset(&p->disks[i].blk);
+	nics_reset(vm);
 	i8259_reset(&p->pic);
 	i8254_reset(&p->pit);
 	i8042_reset(&p->kbc);
@@ -361,6 +373,7 @@ void platform_poll(struct vm *vm)
 	for (i = 0; i < p->ndisks; i++)
 		while ((r = host_disk_poll(p->disks[i].host)))
 			virtio_blk_block_done(&p->disks[i].blk, r);
+	nics_poll(vm);
 	console_poll(p->console, vm);
 }
 
@@ -404,4 +417,5 @@ void platform_info_devices(struct vm *vm, FILE *out)
 			(unsigned long long)(host_disk_size(p->disks[i].host) >> 20),
 			host_disk_readonly(p->disks[i].host) ? "  readonly" : "",
 			vm->cfg.disks[i].snapshot ? "  snapshot" : "");
+	nics_info(vm, out);
 }

@@ -16,16 +16,9 @@
 #include "devemu/virtio_blk.h"
 #include "hostos/disk.h"
 #include "monitor/console.h"
+#include "monitor/nic.h"
 #include "monitor/vm.h"
-
-/* The context of a device's services. */
-struct wire {
-	struct vm *vm;
-	unsigned irq;			/* ISA interrupt line, or PCI devfn */
-	unsigned timer;			/* number in events */
-	struct dev_services s;
-	void *chip;
-};
+#include "monitor/wire.h"
 
 struct disk {
 	struct wire wire;
@@ -45,6 +38,9 @@ struct platform {
 	struct wire pic_wire, pit_wire, rtc_wire, com1_wire, kbc_wire, exit_wire;
 	struct disk disks[VM_MAX_DISKS];
 	unsigned ndisks;
+	struct nic nics[VM_MAX_NICS];
+	unsigned nnics;
+	struct host_pcap *pcap;
 	struct console *console;
 };
 

@@ -7,6 +7,7 @@
 #define LILYVM_VM_H
 
 #include "error.h"
+#include "hostos/net.h"
 #include "types.h"
 
 #include <stdio.h>
@@ -15,11 +16,23 @@ struct vm;
 
 #define VM_MAX_DISKS 8
 #define VM_MAX_MODULES 16
+#define VM_MAX_NICS 4
 
 struct disk_config {
 	const char *path;
 	bool readonly;
 	bool snapshot;			/* writes go to memory and are lost at exit */
+};
+
+enum nic_model { NIC_VIRTIO, NIC_NE2000, NIC_NE2000_ISA, NIC_RTL8139 };
+
+struct nic_config {
+	enum nic_model model;
+	uint8_t mac[6];
+	uint16_t mtu;			/* told to a virtio driver; 0: nothing is told */
+	uint16_t port;			/* of an ISA card */
+	uint8_t irq;
+	struct host_net_config net;
 };
 
 /* What --trace turns on; bits of vm_config.trace. */
@@ -39,6 +52,9 @@ struct vm_config {
 	uint64_t memory;		/* bytes, a multiple of 1 MiB */
 	struct disk_config disks[VM_MAX_DISKS];
 	unsigned ndisks;
+	struct nic_config nics[VM_MAX_NICS];
+	unsigned nnics;
+	const char *pcap;		/* file for the frames of all of them; NULL: none */
 	enum console_kind console;
 	const char *console_path;	/* for CONSOLE_FILE and CONSOLE_UNIX */
 	bool reboot_exit;		/* --reboot exit: a reset ends the VM */
