@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "options.h"
 
+#include "hostos/engine.h"
 #include "hostos/file.h"
 #include "hostos/gdbport.h"
 #include "monitor/cpumodel.h"
@@ -227,6 +228,16 @@ static int set_cpu(struct vm_config *cfg, char *word, struct error *e)
 	return bad(e, "--cpu", word, "is no known model ('--cpu help' lists them)");
 }
 
+static int set_engine(struct vm_config *cfg, char *word, struct error *e)
+{
+	static const char *const names[] = { ENGINE_NAMES };
+
+	if (find_name(word, names, COUNT(names) - 1) < 0)
+		return bad(e, "--engine", word, "is neither auto nor ptrace nor handoff");
+	cfg->engine = word;
+	return 0;
+}
+
 static int set_affinity(struct vm_config *cfg, char *word, struct error *e)
 {
 	unsigned long cpu;
@@ -316,6 +327,8 @@ static const struct option_row {
 	{ 0, "trace", required_argument, set_trace, "LIST[:FILE]",
 	  "log exits, mmu, irq, io, cpu, user or all; comma-separated" },
 	{ 0, "cpu", required_argument, set_cpu, "MODEL", "CPU model; 'help' lists them" },
+	{ 0, "engine", required_argument, set_engine, "auto|ptrace|handoff",
+	  "how guest user code runs (default auto: the fastest that the host offers)" },
 	{ 0, "cpu-affinity", required_argument, set_affinity, "N|auto|none",
 	  "host CPU to run on (default auto)" },
 	{ 0, "time-limit", required_argument, set_time_limit, "SECONDS",

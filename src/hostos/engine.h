@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The user-mode engine: runs guest user code, one "user space" per guest
- * address space.  Few nouns, so that a faster engine can stand behind it:
- * create, map, unmap, run until event, interrupt, destroy.
+ * The user-mode engines: each runs guest user code, one "user space" per guest
+ * address space.  Few nouns: create, map, unmap, run until event, interrupt,
+ * destroy.  An engine is a table of operations.
  *
- * The `ptrace` engine: a user space is a ptraced child process (PTRACE_SYSEMU)
- * that holds guest user pages, a stub and a control page.  Changes of its
- * mappings are queued and carried out together before it runs.
+ * `ptrace`, the reference, everywhere: a user space is a traced child process.
+ * `handoff`: a child process of two threads that hands over through shared memory
+ * (hostos/linux/handoff.h).  Both hold guest user pages, a stub, control pages and
+ * nothing else; changes of mappings are queued and carried out before user code runs.
  */
 #ifndef LILYVM_ENGINE_H
 #define LILYVM_ENGINE_H
@@ -15,6 +16,9 @@
 
 struct engine;
 struct uspace;
+
+/* What --engine takes; the last is NULL. */
+#define ENGINE_NAMES "auto", "ptrace", "handoff", NULL
 
 /* Registers of user code: host selectors. */
 struct user_regs {
@@ -35,10 +39,10 @@ enum user_event_kind {
 
 struct user_event {
 	enum user_event_kind kind;
-	/* UE_TRAP: the vector as far as the host tells: VEC_PF for a memory
-	 * fault (cr2 set, error has PF_P if a mapping was there), VEC_GP for
-	 * anything the host reports as a general fault (#GP #SS #NP #TS, int n,
-	 * bound), others exactly. */
+	/* UE_TRAP: VEC_PF for a memory fault, cr2 set; VEC_GP for #GP, #SS, #NP, #TS
+	 * and int n.  If the engine is exact, other vectors are the CPU's, and error of
+	 * VEC_PF has PF_P, PF_W and PF_I as the host's page tables caused it.  Otherwise
+	 * error tells no more than PF_P, bound is a VEC_GP and #XM a VEC_MF. */
 	unsigned vector;
 	uint32_t error, cr2;
 	bool in_64bit;		/* the code had switched to 64-bit mode */
@@ -52,31 +56,114 @@ struct engine_stats {
 	uint64_t batch_ticks;		/* of the TSC, spent in batches */
 };
 
-int engine_create(struct engine **eng, struct host_cpu *hc, const struct host_ram *ram,
-		  struct error *e);
-void engine_destroy(struct engine *eng);
-const struct engine_stats *engine_stats(const struct engine *eng);
+/* What every engine and user space begins with. */
+struct engine_ops;
+struct engine {
+	const struct engine_ops *ops;
+	struct engine_stats stats;
+};
+struct uspace {
+	struct engine *eng;
+};
+
+struct engine_ops {
+	const char *name;
+	bool exact;			/* see user_event */
+	void (*destroy)(struct engine *eng);
+	struct uspace *(*create_space)(struct engine *eng);
+	void (*destroy_space)(struct uspace *us);
+	void (*map)(struct uspace *us, uint32_t va, uint64_t ram_offset, uint32_t len,
+		    unsigned rights);
+	void (*unmap)(struct uspace *us, uint32_t va, uint64_t len);
+	void (*protect)(struct uspace *us, uint32_t va, uint32_t len, unsigned rights);
+	void (*ldt_set)(struct uspace *us, unsigned slot, const struct segment *s);
+	void (*run)(struct uspace *us, struct user_regs *r, struct user_event *ev);
+	bool (*fpu_get)(struct uspace *us, struct fpu_image *img);
+	bool (*fpu_set)(struct uspace *us, const struct fpu_image *img);
+	bool (*debug_set)(struct uspace *us, const uint32_t dr[8]);
+	uint32_t (*debug_status)(struct uspace *us);
+};
+
+/*
+ * Makes the engine of that name (ENGINE_NAMES; "auto", or NULL: the fastest that the
+ * host offers).  others: host CPUs that children may use besides the calling thread's.
+ * 0, or -1 with *e.
+ */
+int engine_create(struct engine **eng, const char *name, struct host_cpu *hc,
+		  const struct host_ram *ram, const struct host_cpus *others, struct error *e);
+
+static inline void engine_destroy(struct engine *eng)
+{
+	if (eng)
+		eng->ops->destroy(eng);
+}
+
+static inline const struct engine_stats *engine_stats(const struct engine *eng)
+{
+	return &eng->stats;
+}
 
 /* A new, empty user space; NULL if the host has no more processes. */
-struct uspace *uspace_create(struct engine *eng);
-void uspace_destroy(struct uspace *us);
+static inline struct uspace *uspace_create(struct engine *eng)
+{
+	return eng->ops->create_space(eng);
+}
+
+static inline void uspace_destroy(struct uspace *us)
+{
+	if (us)
+		us->eng->ops->destroy_space(us);
+}
 
 /* Queue a change of the mappings. */
-void uspace_map(struct uspace *us, uint32_t va, uint64_t ram_offset, uint32_t len, unsigned rights);
-void uspace_unmap(struct uspace *us, uint32_t va, uint64_t len);
-void uspace_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned rights);
+static inline void uspace_map(struct uspace *us, uint32_t va, uint64_t ram_offset, uint32_t len,
+			      unsigned rights)
+{
+	us->eng->ops->map(us, va, ram_offset, len, rights);
+}
+
+static inline void uspace_unmap(struct uspace *us, uint32_t va, uint64_t len)
+{
+	us->eng->ops->unmap(us, va, len);
+}
+
+static inline void uspace_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned rights)
+{
+	us->eng->ops->protect(us, va, len, rights);
+}
+
 /* LDT entry slot of the child, as host_ldt_set(). */
-void uspace_ldt_set(struct uspace *us, unsigned slot, const struct segment *s);
+static inline void uspace_ldt_set(struct uspace *us, unsigned slot, const struct segment *s)
+{
+	us->eng->ops->ldt_set(us, slot, s);
+}
 
 /* Runs from *r until an event; *r and *ev are filled. */
-void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev);
+static inline void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
+{
+	us->eng->ops->run(us, r, ev);
+}
 
 /* x87 and SSE registers of the stopped user space. */
-bool uspace_fpu_get(struct uspace *us, struct fpu_image *img);
-bool uspace_fpu_set(struct uspace *us, const struct fpu_image *img);
+static inline bool uspace_fpu_get(struct uspace *us, struct fpu_image *img)
+{
+	return us->eng->ops->fpu_get(us, img);
+}
+
+static inline bool uspace_fpu_set(struct uspace *us, const struct fpu_image *img)
+{
+	return us->eng->ops->fpu_set(us, img);
+}
 
 /* The debug registers of user code (dr0-3, dr6, dr7); false if the host refuses. */
-bool uspace_debug_set(struct uspace *us, const uint32_t dr[8]);
-uint32_t uspace_debug_status(struct uspace *us);
+static inline bool uspace_debug_set(struct uspace *us, const uint32_t dr[8])
+{
+	return us->eng->ops->debug_set(us, dr);
+}
+
+static inline uint32_t uspace_debug_status(struct uspace *us)
+{
+	return us->eng->ops->debug_status(us);
+}
 
 #endif

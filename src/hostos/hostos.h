@@ -115,8 +115,13 @@ uint64_t host_tsc_hz(void);
 void host_timer_set(struct host_cpu *hc, uint64_t t);
 /* Sleeps until hc->kick is set. */
 void host_wait_kick(struct host_cpu *hc);
-/* Pins the process, and what it forks later, to one CPU. -1: choose. */
-int host_pin(int cpu, struct error *e);
+/* A set of the host's CPUs, one bit each. */
+struct host_cpus {
+	uint64_t bits[16];
+};
+/* Pins the process, and what it forks later, to one CPU.  -1: choose; *others are
+ * then the other CPUs that it was allowed, else none. */
+int host_pin(int cpu, struct host_cpus *others, struct error *e);
 /* Reads the host's CPUID; only before host_cpu_create(). */
 void host_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]);
 

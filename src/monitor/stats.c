@@ -91,6 +91,7 @@ static void print_text(struct vm *vm, FILE *out)
 	STATS_COUNTERS(LINE)
 #undef LINE
 	fprintf(out, "%14.1f  interrupts per second\n", per_second(vm, s->interrupts));
+	fprintf(out, "%14s  engine of guest user code\n", vm->engine->ops->name);
 	fprintf(out,
 		"%14" PRIu64 "  user spaces created\n%14" PRIu64 "  batches of mapping changes\n"
 		"%14" PRIu64 "  mapping changes\n", es->created, es->batches, es->ops);

@@ -138,6 +138,7 @@ static int open_gdb(struct vm *vm, struct error *e)
 int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 {
 	struct vm *vm = calloc(1, sizeof *vm);
+	struct host_cpus others = { { 0 } };
 
 	if (!vm)
 		return fail(e, ST_HOST, "out of memory");
@@ -145,12 +146,12 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	vm->cfg = *cfg;
 	cpu_init(vm);
 	if (host_require(e) || host_low_check(e) ||
-	    (cfg->affinity != -2 && host_pin(cfg->affinity, e)) ||
+	    (cfg->affinity != -2 && host_pin(cfg->affinity, &others, e)) ||
 	    trace_open(&vm->trace, cfg, e) ||
 	    image_open(&vm->image, cfg->kernel, e) ||
 	    create_memory(vm, e) ||
 	    host_cpu_create(&vm->hc, e) ||
-	    engine_create(&vm->engine, vm->hc, &vm->ram, e))
+	    engine_create(&vm->engine, cfg->engine, vm->hc, &vm->ram, &others, e))
 		return -1;
 	pool_init(vm);
 	event_init(vm);

@@ -109,7 +109,7 @@ struct vm *machine_new(void)
 	view_init(&vm->kview, vm, NULL);
 	gmem_flush(vm);
 	ck_assert_int_eq(host_cpu_create(&vm->hc, &e), 0);
-	ck_assert_int_eq(engine_create(&vm->engine, vm->hc, &vm->ram, &e), 0);
+	ck_assert_int_eq(engine_create(&vm->engine, NULL, vm->hc, &vm->ram, NULL, &e), 0);
 	pool_init(vm);
 	event_init(vm);
 	ck_assert_int_eq(platform_create(vm, &e), 0);

@@ -232,9 +232,10 @@ void host_wait_kick(struct host_cpu *hc)
 	hc->kick = 1;
 }
 
-int host_pin(int cpu, struct error *e)
+int host_pin(int cpu, struct host_cpus *others, struct error *e)
 {
 	(void)cpu;
+	(void)others;
 	(void)e;
 	return 0;
 }

@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "hostos/probe.h"
 
+#include "hostos/linux/engines.h"
+
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <errno.h>
@@ -453,6 +455,43 @@ static bool try_seccomp(struct finding *f)
 	return found(f, false, "not offered (%s)", child_end(result));
 }
 
+/* The engine of guest user code is tried as a whole; why it does not work goes to
+ * text, memory that the child shares. */
+static int child_handoff(char *text)
+{
+	struct host_ram ram;
+	struct host_cpu *hc;
+	struct engine *eng;
+	struct error e = { 0, "" };
+
+	if (!host_ram_create(&ram, 1 << 20, &e) && !host_cpu_create(&hc, &e) &&
+	    !handoff_engine_create(&eng, hc, &ram, NULL, &e))
+		return 0;
+	snprintf(text, PAGE_SIZE, "%s", e.text);
+	return 1;
+}
+
+static bool try_engine(struct finding *f)
+{
+	char *text = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
+	int status;
+	pid_t pid;
+
+	if (text == MAP_FAILED)
+		return found(f, false, "ptrace; handoff: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0) {
+		become_child();
+		_exit(child_handoff(text));
+	}
+	status = pid < 0 ? -1 : wait_for(pid);
+	found(f, status == 0, "%s%.120s", status ? "ptrace; handoff: " : "handoff",
+	      *text ? text : status ? "the experiment died" : "");
+	munmap(text, PAGE_SIZE);
+	return status == 0;
+}
+
 /* ---- the table ---- */
 
 static const struct probe probes[] = {
@@ -500,11 +539,14 @@ static const struct probe probes[] = {
 	  "disk and console work takes time from the guest",
 	  "allow the process a second CPU (taskset, cpuset)" },
 	{ "user dispatch", false, try_user_dispatch,
-	  "nothing today: a faster user-mode engine could use it",
+	  "the engine `handoff` cannot be used",
 	  "Linux 5.11 or later" },
 	{ "seccomp", false, try_seccomp,
-	  "nothing today: a sandbox around the monitor could use it",
+	  "the engine `handoff` cannot be used",
 	  "use a kernel with CONFIG_SECCOMP_FILTER" },
+	{ "--engine auto", false, try_engine,
+	  "guest system calls and page faults are several times slower",
+	  "see `user dispatch` and `seccomp` above" },
 };
 #define PROBES (sizeof(probes) / sizeof(probes[0]))
 

@@ -70,17 +70,24 @@ uint64_t host_tsc_hz(void)
 	return (unsigned __int128)(c1 - c0) * 1000000000 / (t1 - t0);
 }
 
-int host_pin(int cpu, struct error *e)
+_Static_assert(sizeof(struct host_cpus) == sizeof(cpu_set_t), "both are bit masks");
+
+int host_pin(int cpu, struct host_cpus *others, struct error *e)
 {
 	bool chosen = cpu < 0;		/* only for speed: a refusal is no failure */
-	cpu_set_t set;
+	cpu_set_t set, allowed;
 
 	CPU_ZERO(&set);
+	CPU_ZERO(&allowed);
+	memset(others, 0, sizeof *others);
 	if (chosen) {
 		/* Stay where the scheduler put us, which is an allowed CPU. */
 		cpu = sched_getcpu();
 		if (cpu < 0)
 			return 0;
+		if (cpu < CPU_SETSIZE && !sched_getaffinity(0, sizeof allowed, &allowed))
+			CPU_CLR(cpu, &allowed);
+		memcpy(others, &allowed, sizeof *others);
 	}
 	if (cpu >= CPU_SETSIZE)
 		return fail(e, ST_USAGE, "--cpu-affinity %d: no such CPU", cpu);

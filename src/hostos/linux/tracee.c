@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include "hostos/engine.h"
 
+#include "hostos/linux/engines.h"
 #include "hostos/linux/ldt.h"
 #include "hostos/linux/stub.h"
 
@@ -38,19 +39,19 @@
 /* The end of user addresses with 4-level paging. */
 #define USER_END 0x7ffffffff000
 
-struct engine {
+struct pt_engine {
+	struct engine base;
 	struct host_cpu *hc;
 	const struct host_ram *ram;
 	int control_fd;
 	struct stub_op *control;	/* the monitor's writable view */
 	pid_t template;
-	struct uspace *batch_owner;	/* whose operations are queued in control */
+	struct pt_space *batch_owner;	/* whose operations are queued in control */
 	unsigned queued;
-	struct engine_stats stats;
 };
 
-struct uspace {
-	struct engine *eng;
+struct pt_space {
+	struct uspace base;
 	pid_t pid;
 	bool dead;			/* gone, or its mappings are not what they should be */
 	int refused;			/* why, see struct user_event */
@@ -59,7 +60,17 @@ struct uspace {
 	struct user_regs_struct regs;	/* as the child has them */
 };
 
-static void batch_run(struct engine *eng);
+static void batch_run(struct pt_engine *eng);
+
+static struct pt_engine *engine_of(const struct pt_space *us)
+{
+	return (struct pt_engine *)us->base.eng;
+}
+
+static struct pt_space *space_of(struct uspace *us)
+{
+	return (struct pt_space *)us;
+}
 
 /* Waits for a stop of pid; false when it is gone. */
 static bool wait_stop(pid_t pid, int *status)
@@ -106,19 +117,19 @@ static int stub_run(pid_t pid, const struct user_regs_struct *like, pid_t *forke
 	return -(int)r.rax;
 }
 
-static void put_op(struct engine *eng, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
+static void put_op(struct pt_engine *eng, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
 		   uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	eng->control[eng->queued++] = (struct stub_op){ .nr = nr,
 							.arg = { a0, a1, a2, a3, a4, a5 } };
 	eng->control[eng->queued].nr = STUB_END;
-	eng->stats.ops++;
+	eng->base.stats.ops++;
 }
 
-static void queue(struct uspace *us, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
+static void queue(struct pt_space *us, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
 		  uint64_t a3, uint64_t a4, uint64_t a5)
 {
-	struct engine *eng = us->eng;
+	struct pt_engine *eng = engine_of(us);
 
 	if (eng->queued && (eng->batch_owner != us || eng->queued == STUB_MAX_OPS))
 		batch_run(eng);
@@ -126,18 +137,18 @@ static void queue(struct uspace *us, long nr, uint64_t a0, uint64_t a1, uint64_t
 	put_op(eng, nr, a0, a1, a2, a3, a4, a5);
 }
 
-static void batch_run(struct engine *eng)
+static void batch_run(struct pt_engine *eng)
 {
-	struct uspace *us = eng->batch_owner;
+	struct pt_space *us = eng->batch_owner;
 	uint64_t start;
 	int rc;
 
 	if (!eng->queued)
 		return;
-	eng->stats.batches++;
+	eng->base.stats.batches++;
 	start = __builtin_ia32_rdtsc();
 	rc = us->dead ? 0 : stub_run(us->pid, &us->regs, NULL);
-	eng->stats.batch_ticks += __builtin_ia32_rdtsc() - start;
+	eng->base.stats.batch_ticks += __builtin_ia32_rdtsc() - start;
 	if (rc) {
 		us->dead = true;
 		us->refused = rc > 0 ? rc : 0;
@@ -150,7 +161,7 @@ static void batch_run(struct engine *eng)
 
 /* Runs in the forked child: maps stub and control, drops what can be dropped
  * from C, and hands itself to the tracer. */
-static __attribute__((noreturn)) void template_main(struct engine *eng)
+static __attribute__((noreturn)) void template_main(struct pt_engine *eng)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	stack_t off = { .ss_flags = SS_DISABLE };
@@ -185,7 +196,7 @@ static __attribute__((noreturn)) void template_main(struct engine *eng)
 	_exit(1);
 }
 
-static int template_strip(struct engine *eng)
+static int template_strip(struct pt_engine *eng)
 {
 	struct user_regs_struct r;
 
@@ -210,7 +221,7 @@ static int template_strip(struct engine *eng)
 	return 0;
 }
 
-static int template_start(struct engine *eng, struct error *e)
+static int template_start(struct pt_engine *eng, struct error *e)
 {
 	int status;
 
@@ -235,33 +246,11 @@ static int template_start(struct engine *eng, struct error *e)
 	return 0;
 }
 
-int engine_create(struct engine **out, struct host_cpu *hc, const struct host_ram *ram,
-		  struct error *e)
+static void pt_destroy(struct engine *base)
 {
-	struct engine *eng = calloc(1, sizeof *eng);
-
-	if (!eng)
-		return fail(e, ST_HOST, "user-mode engine: out of memory");
-	*out = eng;
-	eng->hc = hc;
-	eng->ram = ram;
-	eng->control_fd = memfd_create("lilyvm-control", MFD_CLOEXEC);
-	if (eng->control_fd < 0 || ftruncate(eng->control_fd, CHILD_CONTROL_SIZE))
-		return fail(e, ST_HOST, "user-mode engine: memfd_create: %s; "
-			    "raise the limit of descriptors (ulimit -n)", strerror(errno));
-	eng->control = mmap(NULL, CHILD_CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    eng->control_fd, 0);
-	if (eng->control == MAP_FAILED)
-		return fail(e, ST_HOST, "user-mode engine: mmap: %s", strerror(errno));
-	return template_start(eng, e);
-}
-
-void engine_destroy(struct engine *eng)
-{
+	struct pt_engine *eng = (struct pt_engine *)base;
 	int status;
 
-	if (!eng)
-		return;
 	if (eng->template > 0) {
 		kill(eng->template, SIGKILL);
 		while (waitpid(eng->template, &status, __WALL) < 0 && errno == EINTR)
@@ -274,16 +263,12 @@ void engine_destroy(struct engine *eng)
 	free(eng);
 }
 
-const struct engine_stats *engine_stats(const struct engine *eng)
-{
-	return &eng->stats;
-}
-
 /* ---- user spaces ---- */
 
-struct uspace *uspace_create(struct engine *eng)
+static struct uspace *pt_create_space(struct engine *base)
 {
-	struct uspace *us = calloc(1, sizeof *us);
+	struct pt_engine *eng = (struct pt_engine *)base;
+	struct pt_space *us = calloc(1, sizeof *us);
 	struct user_regs_struct r;
 	pid_t pid = 0;
 	int status, rc;
@@ -298,33 +283,32 @@ struct uspace *uspace_create(struct engine *eng)
 	eng->queued = 0;
 	if (rc || !pid || !wait_stop(pid, &status))
 		goto no;
-	us->eng = eng;
+	us->base.eng = base;
 	us->pid = pid;
 	us->regs = r;
 	us->fresh = true;
-	eng->stats.created++;
-	return us;
+	eng->base.stats.created++;
+	return &us->base;
 no:
 	free(us);
 	return NULL;
 }
 
-void uspace_destroy(struct uspace *us)
+static void pt_destroy_space(struct uspace *base)
 {
+	struct pt_space *us = space_of(base);
 	int status;
 
-	if (!us)
-		return;
-	if (us->eng->batch_owner == us) {
-		us->eng->queued = 0;
-		us->eng->batch_owner = NULL;
+	if (engine_of(us)->batch_owner == us) {
+		engine_of(us)->queued = 0;
+		engine_of(us)->batch_owner = NULL;
 	}
 	kill(us->pid, SIGKILL);
 	while (waitpid(us->pid, &status, __WALL) == us->pid
 	       ? !WIFEXITED(status) && !WIFSIGNALED(status)
 							    : errno == EINTR)
 		;
-	us->eng->stats.destroyed++;
+	engine_of(us)->base.stats.destroyed++;
 	free(us);
 }
 
@@ -334,27 +318,28 @@ static uint64_t protection(unsigned rights)
 	       (rights & HP_X ? PROT_EXEC : 0);
 }
 
-void uspace_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights)
+static void pt_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights)
 {
-	queue(us, SYS_mmap, va, len, protection(rights), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-	      CHILD_RAM_FD, off);
+	queue(space_of(us), SYS_mmap, va, len, protection(rights),
+	      MAP_SHARED | MAP_FIXED | MAP_POPULATE, CHILD_RAM_FD, off);
 }
 
-void uspace_unmap(struct uspace *us, uint32_t va, uint64_t len)
+static void pt_unmap(struct uspace *us, uint32_t va, uint64_t len)
 {
-	queue(us, SYS_munmap, va, len, 0, 0, 0, 0);
+	queue(space_of(us), SYS_munmap, va, len, 0, 0, 0, 0);
 }
 
-void uspace_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned rights)
+static void pt_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned rights)
 {
-	queue(us, SYS_mprotect, va, len, protection(rights), 0, 0, 0);
+	queue(space_of(us), SYS_mprotect, va, len, protection(rights), 0, 0, 0);
 }
 
 /* modify_ldt reads its argument from memory: the struct travels in the unused
  * arguments of the operation itself. */
-void uspace_ldt_set(struct uspace *us, unsigned slot, const struct segment *s)
+static void pt_ldt_set(struct uspace *base, unsigned slot, const struct segment *s)
 {
-	struct engine *eng = us->eng;
+	struct pt_space *us = space_of(base);
+	struct pt_engine *eng = engine_of(us);
 	struct user_desc d = user_desc_of(slot, s);
 	struct stub_op *op;
 
@@ -412,7 +397,7 @@ static void from_host(struct user_regs *r, const struct user_regs_struct *h)
 }
 
 /* A system-call stop: the host moves the number to orig_rax. */
-static void syscall_event(struct uspace *us, struct user_regs *r, struct user_event *ev)
+static void syscall_event(struct pt_space *us, struct user_regs *r, struct user_event *ev)
 {
 	r->gpr[R_EAX] = us->regs.orig_rax;
 	if (us->regs.cs == HOST_CS64) {
@@ -432,7 +417,7 @@ static void sigtrap_event(const siginfo_t *si, struct user_event *ev)
 	ev->vector = si->si_code == SI_KERNEL ? VEC_BP : VEC_DB;
 }
 
-static void sigsegv_event(const struct uspace *us, const siginfo_t *si, struct user_event *ev)
+static void sigsegv_event(const struct pt_space *us, const siginfo_t *si, struct user_event *ev)
 {
 	if (si->si_code == SEGV_MAPERR || si->si_code == SEGV_ACCERR) {
 		ev->vector = VEC_PF;
@@ -444,7 +429,7 @@ static void sigsegv_event(const struct uspace *us, const siginfo_t *si, struct u
 	}
 }
 
-static void signal_event(struct uspace *us, int sig, struct user_event *ev)
+static void signal_event(struct pt_space *us, int sig, struct user_event *ev)
 {
 	siginfo_t si;
 
@@ -477,18 +462,19 @@ static void signal_event(struct uspace *us, int sig, struct user_event *ev)
 	}
 }
 
-static void dead_event(struct uspace *us, struct user_event *ev, bool lost)
+static void dead_event(struct pt_space *us, struct user_event *ev, bool lost)
 {
-	us->eng->hc->child = 0;
+	engine_of(us)->hc->child = 0;
 	us->dead = true;
 	ev->kind = UE_DEAD;
 	ev->lost = lost;
 	ev->refused = us->refused;
 }
 
-void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
+static void pt_run(struct uspace *base, struct user_regs *r, struct user_event *ev)
 {
-	struct engine *eng = us->eng;
+	struct pt_space *us = space_of(base);
+	struct pt_engine *eng = engine_of(us);
 	struct user_regs_struct h = us->regs;
 	int status;
 
@@ -507,7 +493,7 @@ void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 		if (ptrace(PTRACE_SETREGS, us->pid, 0, &h))
 			us->dead = true;
 	}
-	eng->stats.runs++;
+	eng->base.stats.runs++;
 	/* A kick after this assignment reaches the child itself. */
 	eng->hc->child = us->pid;
 	if (eng->hc->kick && !us->dead) {
@@ -524,7 +510,7 @@ void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 		return;
 	}
 	eng->hc->child = 0;
-	eng->stats.stops++;
+	eng->base.stats.stops++;
 	from_host(r, &us->regs);
 	ev->in_64bit = us->regs.cs == HOST_CS64;
 	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
@@ -535,11 +521,11 @@ void uspace_run(struct uspace *us, struct user_regs *r, struct user_event *ev)
 
 /* ---- FPU and debug registers ---- */
 
-bool uspace_fpu_get(struct uspace *us, struct fpu_image *img)
+static bool pt_fpu_get(struct uspace *us, struct fpu_image *img)
 {
 	struct user_fpregs_struct f;
 
-	if (ptrace(PTRACE_GETFPREGS, us->pid, 0, &f))
+	if (ptrace(PTRACE_GETFPREGS, space_of(us)->pid, 0, &f))
 		return false;
 	memset(img, 0, sizeof *img);
 	memcpy(img->bytes, &f, sizeof f);
@@ -547,16 +533,18 @@ bool uspace_fpu_get(struct uspace *us, struct fpu_image *img)
 	return true;
 }
 
-bool uspace_fpu_set(struct uspace *us, const struct fpu_image *img)
+static bool pt_fpu_set(struct uspace *base, const struct fpu_image *img)
 {
+	struct pt_space *us = space_of(base);
 	struct user_fpregs_struct f;
 
 	memcpy(&f, img->bytes, sizeof f);
 	return !us->dead && !ptrace(PTRACE_SETFPREGS, us->pid, 0, &f);
 }
 
-bool uspace_debug_set(struct uspace *us, const uint32_t dr[8])
+static bool pt_debug_set(struct uspace *base, const uint32_t dr[8])
 {
+	struct pt_space *us = space_of(base);
 	static const int order[] = { 0, 1, 2, 3, 6, 7 };
 	size_t i;
 
@@ -571,7 +559,52 @@ bool uspace_debug_set(struct uspace *us, const uint32_t dr[8])
 	return true;
 }
 
-uint32_t uspace_debug_status(struct uspace *us)
+static uint32_t pt_debug_status(struct uspace *us)
 {
-	return ptrace(PTRACE_PEEKUSER, us->pid, offsetof(struct user, u_debugreg[6]), 0);
+	return ptrace(PTRACE_PEEKUSER, space_of(us)->pid, offsetof(struct user, u_debugreg[6]), 0);
+}
+
+/* ---- the table ---- */
+
+static const struct engine_ops pt_ops = {
+	.name = "ptrace",
+	.destroy = pt_destroy,
+	.create_space = pt_create_space,
+	.destroy_space = pt_destroy_space,
+	.map = pt_map,
+	.unmap = pt_unmap,
+	.protect = pt_protect,
+	.ldt_set = pt_ldt_set,
+	.run = pt_run,
+	.fpu_get = pt_fpu_get,
+	.fpu_set = pt_fpu_set,
+	.debug_set = pt_debug_set,
+	.debug_status = pt_debug_status,
+};
+
+static int pt_start(struct pt_engine *eng, struct error *e)
+{
+	eng->control_fd = memfd_create("lilyvm-control", MFD_CLOEXEC);
+	if (eng->control_fd < 0 || ftruncate(eng->control_fd, CHILD_CONTROL_SIZE))
+		return fail(e, ST_HOST, "user-mode engine: memfd_create: %s; "
+			    "raise the limit of descriptors (ulimit -n)", strerror(errno));
+	eng->control = mmap(NULL, CHILD_CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    eng->control_fd, 0);
+	if (eng->control == MAP_FAILED)
+		return fail(e, ST_HOST, "user-mode engine: mmap: %s", strerror(errno));
+	return template_start(eng, e);
+}
+
+int ptrace_engine_create(struct engine **out, struct host_cpu *hc, const struct host_ram *ram,
+			 struct error *e)
+{
+	struct pt_engine *eng = calloc(1, sizeof *eng);
+
+	if (!eng)
+		return fail(e, ST_HOST, "user-mode engine: out of memory");
+	*out = &eng->base;
+	eng->base.ops = &pt_ops;
+	eng->hc = hc;
+	eng->ram = ram;
+	return pt_start(eng, e);
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a child of the `handoff` engine (handoff_stub.S) and the engine agree on.
+ *
+ *   a child, above 4 GiB
+ *	HO_STUB		the stub, one page of code
+ *	HO_CONTROL	struct ho_control and a list of host system calls: the monitor
+ *			writes it, the child can only read it
+ *	HO_REPORT	struct ho_report: the child writes it, the monitor believes none of it
+ *	HO_STACK	the guest thread's signal stack, likewise
+ *
+ * A child has two threads.  The guest thread (the process's leader) runs guest user
+ * code; all that it does which the host would have to know - system calls, faults,
+ * the kick - becomes a signal, whose handler reports and waits.  The mapper thread
+ * carries out lists of system calls.  A hand-over is a number: the monitor counts
+ * ho_control.go up, the child answers by putting the same number in ho_report.seq.
+ */
+#ifndef LILYVM_HANDOFF_H
+#define LILYVM_HANDOFF_H
+
+#include "hostos/linux/stub.h"
+#include "layout.h"
+
+#define HO_STUB CHILD_STUB
+#define HO_CONTROL 0x200001000
+#define HO_OPS 0x200002000
+#define HO_REPORT 0x200007000
+#define HO_STACK 0x200009000
+#define HO_STACK_END 0x200011000
+#define HO_END HO_STACK_END
+
+/* The same in the memory that the monitor shares with a child: a slot. */
+#define HO_SLOT_SIZE 0x10000
+#define HO_CONTROL_SIZE 0x5000
+#define HO_SLOT_OPS 0x1000
+#define HO_SLOT_REPORT 0x6000
+#define HO_SLOT_STACK 0x8000
+#define HO_STACK_SIZE 0x8000
+/* Slot 0 is the template's. */
+#define HO_SLOTS 256
+
+/* Descriptors of the template and of mapper threads; guest threads have none. */
+#define HO_SLOTS_FD 4
+#define HO_ACK_FD 5
+
+/* ho_control.command */
+#define HO_RESUME 0
+#define HO_FPU_SAVE 1
+#define HO_FPU_LOAD 2
+#define HO_TSC 3
+
+/* ho_report.kind */
+#define HO_DONE 0		/* ready, or a command was carried out */
+#define HO_SIGNAL 1
+#define HO_GATE 2
+
+/* Offsets in struct ho_control; handoff.c asserts each of them. */
+#define HC_O_GO 0
+#define HC_O_COMMAND 4
+#define HC_O_MAP_GO 8
+#define HC_O_ASLEEP 12
+#define HC_O_SPIN 16
+#define HC_O_TSC 20
+#define HC_O_ACK 24
+#define HC_O_NAK 32
+#define HC_O_FRAME 40
+#define HC_O_GPR 80
+#define HC_O_SEL 112
+#define HC_O_PARENT 120
+#define HC_O_FPU 128
+
+/* and in struct ho_report */
+#define HR_O_SEQ 0
+#define HR_O_ASLEEP 4
+#define HR_O_KIND 8
+#define HR_O_SIGNAL 12
+#define HR_O_CONTEXT 16
+#define HR_O_STARTED 24
+#define HR_O_RESULT 28
+#define HR_O_GPR 32
+#define HR_O_EFLAGS 64
+#define HR_O_SEL 68
+#define HR_O_MAPPER 80
+#define HR_O_FPU 128
+
+#ifndef __ASSEMBLER__
+#include "types.h"
+
+/* Selectors in the order of S_*, without CS. */
+struct ho_selectors {
+	uint16_t es, ss, ds, fs, gs;
+};
+
+struct ho_control {
+	uint32_t go;			/* the hand-over's number; a futex */
+	uint32_t command;		/* HO_RESUME ... */
+	uint32_t map_go;		/* the mapper's; a futex */
+	uint32_t asleep;		/* the monitor sleeps on ho_report.seq */
+	uint32_t spin;			/* how often to look before sleeping; 0: not at all */
+	uint32_t tsc;			/* for HO_TSC: PR_TSC_* */
+	uint64_t ack, nak;		/* what the mapper adds to the eventfd */
+	uint64_t frame[5];		/* rip, cs, rflags, rsp, ss for iretq */
+	uint32_t gpr[R_COUNT];
+	uint16_t ds, es, fs, gs;
+	uint32_t parent;		/* the monitor's process */
+	uint8_t fpu[576] __attribute__((aligned(64)));	/* for HO_FPU_LOAD */
+	/* Memory for the arguments of the system calls that set up a child. */
+	uint64_t all_signals, no_signals;
+	uint64_t altstack[3];
+	struct { uint16_t len; uint64_t filter; } program;
+};
+
+struct ho_report {
+	uint32_t seq;			/* a futex */
+	uint32_t asleep;		/* the guest thread sleeps on ho_control.go */
+	uint32_t kind;			/* HO_DONE ... */
+	uint32_t signal;
+	uint64_t context;		/* ucontext of the signal, in the signal stack */
+	uint32_t started;		/* the hand-over that went back to user code last */
+	int32_t result;			/* of a system call that failed, or a new process */
+	uint32_t gpr[R_COUNT];		/* for HO_GATE */
+	uint32_t eflags;
+	struct ho_selectors sel;
+	uint32_t mapper;		/* thread id */
+	uint8_t fpu[576] __attribute__((aligned(64)));	/* of HO_FPU_SAVE */
+};
+
+#define HO_MAX_OPS ((HO_CONTROL_SIZE - HO_SLOT_OPS) / sizeof(struct stub_op) - 1)
+
+/* The stub's code, position independent, and places in it.  From ho_answered to
+ * ho_resume_end the guest thread has no user code's state in its registers. */
+extern const char ho_stub_start[], ho_stub_end[];
+extern const char ho_template[], ho_handler[], ho_gate[], ho_answered[], ho_resume_end[];
+/* Where place lies in a child. */
+#define HO_AT(place) (HO_STUB + (uint64_t)((place) - ho_stub_start))
+
+/* handoff_filter.c: writes the guest thread's seccomp filter (struct sock_filter) to
+ * out, which has room for max instructions; their number. */
+unsigned ho_filter(void *out, unsigned max);
+#endif
+
+#endif
