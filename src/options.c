@@ -116,11 +116,52 @@ static int add_module(struct vm_config *cfg, char *word, struct error *e)
 	return 0;
 }
 
-/* Adds the disk FILE[,readonly][,snapshot]; whole: a plain word, no flags. */
-static int add_disk_word(struct vm_config *cfg, char *word, bool whole, struct error *e)
+/* What may follow --disk FILE, after a comma. */
+static bool disk_flag(struct disk_config *disk, const char *flag)
 {
-	struct disk_config disk = { .path = word };
-	char *flag = whole ? NULL : strchr(word, ',');
+	static const struct {
+		const char *name;
+		enum disk_interface interface;
+		int place;
+	} names[] = {
+		{ "if=virtio", DISK_VIRTIO, IDE_PLACE_ANY }, { "if=ide", DISK_IDE, IDE_PLACE_ANY },
+		{ "if=cdrom", DISK_CDROM, IDE_PLACE_ANY }, { "if=cd", DISK_CDROM, IDE_PLACE_ANY },
+		{ "if=hda", DISK_IDE, 0 }, { "if=hdb", DISK_IDE, 1 }, { "if=hdc", DISK_IDE, 2 },
+		{ "if=hdd", DISK_IDE, 3 },
+	};
+
+	if (!strcmp(flag, "readonly"))
+		disk->readonly = true;
+	else if (!strcmp(flag, "snapshot"))
+		disk->snapshot = true;
+	else
+		for (size_t i = 0;; i++) {
+			if (i == COUNT(names))
+				return false;
+			if (strcmp(flag, names[i].name) != 0)
+				continue;
+			disk->interface = names[i].interface;
+			disk->place = names[i].place;
+			break;
+		}
+	return true;
+}
+
+static int add_disk_config(struct vm_config *cfg, const char *option,
+			   const struct disk_config *disk, struct error *e)
+{
+	if (!*disk->path)
+		return bad(e, option, disk->path, "is no file name");
+	if (cfg->ndisks == VM_MAX_DISKS)
+		return fail(e, ST_USAGE, "more than %d disks" HINT, VM_MAX_DISKS);
+	cfg->disks[cfg->ndisks++] = *disk;
+	return 0;
+}
+
+static int add_disk(struct vm_config *cfg, char *word, struct error *e)
+{
+	struct disk_config disk = { .path = word, .place = IDE_PLACE_ANY };
+	char *flag = strchr(word, ',');
 
 	while (flag) {
 		char *next = strchr(flag + 1, ',');
@@ -128,25 +169,28 @@ static int add_disk_word(struct vm_config *cfg, char *word, bool whole, struct e
 		*flag++ = '\0';
 		if (next)
 			*next = '\0';
-		if (!strcmp(flag, "readonly"))
-			disk.readonly = true;
-		else if (!strcmp(flag, "snapshot"))
-			disk.snapshot = true;
-		else
-			return bad(e, "--disk", flag, "is neither readonly nor snapshot");
+		if (!disk_flag(&disk, flag))
+			return bad(e, "--disk", flag, "is none of readonly, snapshot, if=virtio, "
+				   "if=ide, if=cdrom, if=hda to if=hdd");
 		flag = next;
 	}
-	if (!*word)
-		return bad(e, "--disk", word, "is no file name");
-	if (cfg->ndisks == VM_MAX_DISKS)
-		return fail(e, ST_USAGE, "more than %d disks" HINT, VM_MAX_DISKS);
-	cfg->disks[cfg->ndisks++] = disk;
-	return 0;
+	return add_disk_config(cfg, "--disk", &disk, e);
 }
 
-static int add_disk(struct vm_config *cfg, char *word, struct error *e)
+/* A word as it stands, commas and all. */
+static int add_plain_disk(struct vm_config *cfg, char *word, struct error *e)
 {
-	return add_disk_word(cfg, word, false, e);
+	const struct disk_config disk = { .path = word, .place = IDE_PLACE_ANY };
+
+	return add_disk_config(cfg, "run", &disk, e);
+}
+
+static int add_cdrom(struct vm_config *cfg, char *word, struct error *e)
+{
+	const struct disk_config disk = { .path = word, .interface = DISK_CDROM,
+					  .place = IDE_PLACE_ANY };
+
+	return add_disk_config(cfg, "--cdrom", &disk, e);
 }
 
 static int set_pcap(struct vm_config *cfg, char *word, struct error *e)
@@ -313,8 +357,9 @@ static const struct option_row {
 	{ 0, "initrd", required_argument, set_initrd, "FILE", "initial RAM disk (Linux)" },
 	{ 0, "module", required_argument, add_module, "'FILE ARGS'",
 	  "Multiboot module; repeatable" },
-	{ 0, "disk", required_argument, add_disk, "FILE[,readonly][,snapshot]",
-	  "raw disk image; repeatable" },
+	{ 0, "disk", required_argument, add_disk, "FILE[,if=KIND][,readonly][,snapshot]",
+	  "raw disk image; KIND: virtio, ide, hda .. hdd, cdrom; repeatable" },
+	{ 0, "cdrom", required_argument, add_cdrom, "FILE", "CD-ROM image, as --disk FILE,if=cdrom" },
 	{ 0, "net", required_argument, netopt_add, "BACKEND[,SETTING=VALUE...]",
 	  "network card; repeatable: user, tap:IF, socket:PATH, udp:..., none" },
 	{ 0, "pcap", required_argument, set_pcap, "FILE", "record the frames of all cards" },
@@ -455,7 +500,7 @@ static int take_plain_words(struct vm_config *cfg, int argc, char **argv, struct
 	if (!*cfg->kernel)
 		return bad(e, "run", cfg->kernel, "is no file name");
 	for (; optind < argc; optind++)
-		if (add_disk_word(cfg, argv[optind], true, e) < 0)
+		if (add_plain_disk(cfg, argv[optind], e) < 0)
 			return OPTIONS_BAD;
 	return check_gdb(cfg, e);
 }

@@ -277,6 +277,7 @@ static void host_bridge_init(struct pci_function *fn)
 static void isa_bridge_init(struct pci_function *fn)
 {
 	pci_function_init(fn, 0x8086, 0x7000, 0x060100);
+	fn->config[PCI_HEADER_TYPE] = 0x80;	/* the device has more functions: IDE */
 	pci_function_set(fn, PCI_COMMAND, 2,
 			 PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	set_writable(fn, PCI_COMMAND, 2, 0);

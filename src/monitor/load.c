@@ -164,12 +164,18 @@ static const struct {
 	int (*load)(struct image *img, const struct boot_args *args, struct vcpu *cpu,
 		    struct error *e);
 	void (*describe)(const struct image *img, FILE *out);
+	bool (*wants_ide)(const struct image *img);	/* NULL: no */
 } protocols[] = {
-	[IMAGE_LINUX_BZIMAGE] = { linux_load, linux_describe },
-	[IMAGE_LINUX_ELF] = { linux_load, linux_describe },
-	[IMAGE_MULTIBOOT] = { multiboot_load, multiboot_describe },
-	[IMAGE_ELF] = { elf_load, elf_describe },
+	[IMAGE_LINUX_BZIMAGE] = { linux_load, linux_describe, linux_wants_ide },
+	[IMAGE_LINUX_ELF] = { linux_load, linux_describe, linux_wants_ide },
+	[IMAGE_MULTIBOOT] = { multiboot_load, multiboot_describe, NULL },
+	[IMAGE_ELF] = { elf_load, elf_describe, NULL },
 };
+
+bool image_wants_ide(const struct image *img)
+{
+	return protocols[img->kind].wants_ide && protocols[img->kind].wants_ide(img);
+}
 
 int image_load(struct image *img, const struct boot_args *args, struct vcpu *cpu, struct error *e)
 {

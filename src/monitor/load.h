@@ -49,6 +49,10 @@ const char *image_symbol_at(const struct image *img, uint32_t addr, uint32_t *of
 /* Prints what the image is and how it will be booted, for people; returns an
  * exit status. */
 int image_describe(const struct image *img, FILE *out);
+/* Linux: the version, as in 2.6.22; false: another kind of kernel, or unknown. */
+bool image_linux_version(const struct image *img, unsigned v[3]);
+/* Is the kernel known to want its disks on IDE, for lack of virtio drivers? */
+bool image_wants_ide(const struct image *img);
 /* The sensitive-instruction report of `lilyvm check`; returns an exit status. */
 int image_check(const struct image *img, struct error *e);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE		/* memmem */
 /*
  * Linux by the 32-bit boot protocol (Linux Documentation/arch/x86/boot.rst and
  * zero-page.rst).  A bzImage's payload is decompressed here where that is
@@ -413,6 +414,44 @@ static const char *version_string(const struct image *img)
 	    !memchr(img->file + off, 0, img->setup_size - off))
 		return NULL;
 	return (const char *)img->file + off;
+}
+
+/* Where a version's numbers stand: in a bzImage's header, or behind the banner. */
+static size_t version_numbers(const struct image *img, const char **at)
+{
+	static const char tag[] = "Linux version ";
+	const uint8_t *banner;
+
+	if (img->kind == IMAGE_LINUX_BZIMAGE && (*at = version_string(img)))
+		return strlen(*at);
+	banner = img->elf ? memmem(img->elf, img->elf_size, tag, sizeof tag - 1) : NULL;
+	if (!banner)
+		return 0;
+	*at = (const char *)banner + sizeof tag - 1;
+	return (size_t)(img->elf + img->elf_size - (const uint8_t *)*at);
+}
+
+bool image_linux_version(const struct image *img, unsigned v[3])
+{
+	char text[32] = "";
+	const char *at = text;
+	size_t n;
+
+	if (img->kind != IMAGE_LINUX_BZIMAGE && img->kind != IMAGE_LINUX_ELF)
+		return false;
+	n = version_numbers(img, &at);
+	memcpy(text, at, n < sizeof text - 1 ? n : sizeof text - 1);
+	v[2] = 0;
+	return sscanf(text, "%u.%u.%u", &v[0], &v[1], &v[2]) >= 2;
+}
+
+/* virtio_blk and virtio_pci came with 2.6.25. */
+bool linux_wants_ide(const struct image *img)
+{
+	unsigned v[3];
+
+	return image_linux_version(img, v) &&
+	       (v[0] < 2 || (v[0] == 2 && (v[1] < 6 || (v[1] == 6 && v[2] < 25))));
 }
 
 void linux_describe(const struct image *img, FILE *out)

@@ -85,6 +85,7 @@ bool linux_is_bzimage(const struct image *img);
 int linux_open_bzimage(struct image *img, struct error *e);
 int linux_load(struct image *img, const struct boot_args *args, struct vcpu *cpu, struct error *e);
 void linux_describe(const struct image *img, FILE *out);
+bool linux_wants_ide(const struct image *img);
 
 /* load_multiboot.c */
 

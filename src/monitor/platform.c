@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PCI_DISK_SLOT 4		/* first device number of the disks */
+#define PCI_IDE PCI_DEVFN(1, 1)	/* beside the ISA bridge: a PIIX3 */
+#define PCI_DISK_SLOT 4		/* first device number of the virtio disks */
 
 /* ---- services ---- */
 
@@ -96,14 +97,25 @@ static void block(void *ctx, struct dev_block_request *r)
 	host_disk_submit(d->host, r);
 }
 
+/* Hands completed requests back to the chip. */
+static void disk_poll(struct disk *d)
+{
+	struct ide_channel *channel = &d->wire.vm->plat.ide.channel[d->place / 2];
+	struct dev_block_request *r;
+
+	while ((r = host_disk_poll(d->host)))
+		if (d->interface == DISK_VIRTIO)
+			virtio_blk_block_done(&d->blk, r);
+		else
+			ide_block_done(channel, r);
+}
+
 static void block_drain(void *ctx)
 {
 	struct disk *d = ctx;
-	struct dev_block_request *r;
 
 	host_disk_drain(d->host);
-	while ((r = host_disk_poll(d->host)))
-		virtio_blk_block_done(&d->blk, r);
+	disk_poll(d);
 }
 
 static void reset_line(void *ctx)
@@ -170,6 +182,19 @@ CHIP(i8042, kbc)
 CHIP(exitport, exit)
 CHIP(pci, pci)
 
+/* The channel is told by bit 4 of reg. */
+#define IDE_CHANNEL(n) ((n) << 4)
+
+static uint32_t ide_port_in(struct platform *p, unsigned reg, unsigned size)
+{
+	return piix_ide_in(&p->ide, reg >> 4, reg & 15, size);
+}
+
+static void ide_port_out(struct platform *p, unsigned reg, unsigned size, uint32_t v)
+{
+	piix_ide_out(&p->ide, reg >> 4, reg & 15, size, v);
+}
+
 static uint32_t port61_in(struct platform *p, unsigned reg, unsigned size)
 {
 	(void)reg, (void)size;
@@ -223,6 +248,12 @@ static const struct port_range {
 	{ 0x080, 0x080, 0, "POST", nothing_in, nothing_out },
 	{ 0x092, 0x092, 0, "system control A", port92_in, port92_out },
 	{ 0x0a0, 0x0a1, I8259_SLAVE, "8259 slave", i8259_port_in, i8259_port_out },
+	{ 0x170, 0x177, IDE_CHANNEL(1), "IDE secondary", ide_port_in, ide_port_out },
+	{ 0x1f0, 0x1f7, IDE_CHANNEL(0), "IDE primary", ide_port_in, ide_port_out },
+	{ 0x376, 0x376, IDE_CHANNEL(1) + IDE_CONTROL, "IDE secondary control", ide_port_in,
+	  ide_port_out },
+	{ 0x3f6, 0x3f6, IDE_CHANNEL(0) + IDE_CONTROL, "IDE primary control", ide_port_in,
+	  ide_port_out },
 	{ 0x3f8, 0x3ff, 0, "16550 COM1", ns16550_port_in, ns16550_port_out },
 	{ 0x4d0, 0x4d1, I8259_ELCR, "8259 ELCR", i8259_port_in, i8259_port_out },
 	{ EXITPORT_BASE, EXITPORT_BASE, 0, "exit port", exitport_port_in, exitport_port_out },
@@ -277,30 +308,117 @@ static void pit_fire(void *chip) { i8254_timer(chip); }
 static void rtc_fire(void *chip) { mc146818_timer(chip); }
 static void com_fire(void *chip) { ns16550_timer(chip); }
 
-static int disk_create(struct vm *vm, unsigned n, struct error *e)
+static int virtio_create(struct vm *vm, struct disk *d, unsigned n, const char *id, struct error *e)
+{
+	unsigned devfn = PCI_DEVFN(PCI_DISK_SLOT + n, 0);
+
+	(void)e;
+	wire_init(vm, &d->wire, devfn, disk_irq, NULL, d);
+	virtio_blk_init(&d->blk, &d->wire.s, host_disk_size(d->host), host_disk_readonly(d->host),
+			id);
+	pci_attach(&vm->plat.pci, devfn, &d->blk.virtio.pci, &virtio_blk_pci_ops, &d->blk);
+	return 0;
+}
+
+static struct ide_drive *ide_place(struct platform *p, unsigned place)
+{
+	return &p->ide.channel[place / 2].drive[place & 1];
+}
+
+/* A free place among hda .. hdd; CD-ROMs begin at hdc.  -1: there is none. */
+static int find_place(struct platform *p, const struct disk_config *cfg)
+{
+	unsigned first = cfg->interface == DISK_CDROM ? 2 : 0, i;
+
+	if (cfg->place != IDE_PLACE_ANY)
+		return ide_place(p, (unsigned)cfg->place)->kind == IDE_NONE ? cfg->place : -1;
+	for (i = 0; i < IDE_PLACES; i++)
+		if (ide_place(p, (first + i) % IDE_PLACES)->kind == IDE_NONE)
+			return (int)((first + i) % IDE_PLACES);
+	return -1;
+}
+
+static int ide_create(struct vm *vm, struct disk *d, unsigned n, const char *id, struct error *e)
 {
 	struct platform *p = &vm->plat;
 	const struct disk_config *cfg = &vm->cfg.disks[n];
-	struct disk *d = &p->disks[n];
-	unsigned devfn = PCI_DEVFN(PCI_DISK_SLOT + n, 0);
-	char id[24];
+	enum ide_kind kind = d->interface == DISK_CDROM ? IDE_CDROM : IDE_DISK;
+	int place = find_place(p, cfg);
+
+	if (place < 0 && cfg->place != IDE_PLACE_ANY)
+		return fail(e, ST_USAGE, "disk %s: hd%c is taken already; name another place",
+			    cfg->path, 'a' + cfg->place);
+	if (place < 0)
+		return fail(e, ST_USAGE, "disk %s: IDE has four drives only; attach it by "
+			    "if=virtio, if the kernel has a driver", cfg->path);
+	d->place = (unsigned)place;
+	wire_init(vm, &d->wire, 0, cpu_intr, NULL, d);
+	ide_attach(&p->ide.channel[place / 2], place & 1, &d->wire.s, kind,
+		   host_disk_size(d->host), host_disk_readonly(d->host), id);
+	return 0;
+}
+
+/* The kernel's kind decides where the command line does not. */
+static enum disk_interface interface_of(struct vm *vm, const struct disk_config *cfg)
+{
+	if (cfg->interface != DISK_DEFAULT)
+		return cfg->interface;
+	return image_wants_ide(&vm->image) ? DISK_IDE : DISK_VIRTIO;
+}
+
+static int disk_open(struct vm *vm, unsigned n, struct error *e)
+{
+	const struct disk_config *cfg = &vm->cfg.disks[n];
+	struct disk *d = &vm->plat.disks[n];
+	bool readonly = cfg->readonly || cfg->interface == DISK_CDROM;
 
 	_Static_assert(offsetof(struct disk, wire) == 0, "services get the disk");
-	if (host_disk_open(&d->host, cfg->path, cfg->readonly, cfg->snapshot, kick, vm, e))
-		return -1;
-	p->ndisks = n + 1;
-	wire_init(vm, &d->wire, devfn, disk_irq, NULL, d);
+	d->interface = interface_of(vm, cfg);
+	return host_disk_open(&d->host, cfg->path, readonly, cfg->snapshot, kick, vm, e);
+}
+
+static int disk_attach(struct vm *vm, unsigned n, struct error *e)
+{
+	struct disk *d = &vm->plat.disks[n];
+	char id[24];
+
 	snprintf(id, sizeof id, "lilyvm-disk-%u", n);
-	virtio_blk_init(&d->blk, &d->wire.s, host_disk_size(d->host), host_disk_readonly(d->host),
-			id);
-	pci_attach(&p->pci, devfn, &d->blk.virtio.pci, &virtio_blk_pci_ops, &d->blk);
+	if (d->interface == DISK_VIRTIO)
+		return virtio_create(vm, d, n, id, e);
+	return ide_create(vm, d, n, id, e);
+}
+
+/* Those that name their place are attached first. */
+static int disks_create(struct vm *vm, struct error *e)
+{
+	struct platform *p = &vm->plat;
+	unsigned i, pass;
+
+	for (; p->ndisks < vm->cfg.ndisks; p->ndisks++)
+		if (disk_open(vm, p->ndisks, e))
+			return -1;
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < p->ndisks; i++)
+			if ((vm->cfg.disks[i].place == IDE_PLACE_ANY) == pass &&
+			    disk_attach(vm, i, e))
+				return -1;
 	return 0;
+}
+
+static void ide_controller_create(struct vm *vm)
+{
+	struct platform *p = &vm->plat;
+	const struct dev_services *const s[2] = { &p->ide_wire[0].s, &p->ide_wire[1].s };
+
+	for (unsigned i = 0; i < 2; i++)
+		wire_init(vm, &p->ide_wire[i], 14 + i, isa_irq, NULL, &p->ide.channel[i]);
+	piix_ide_init(&p->ide, s);
+	pci_attach(&p->pci, PCI_IDE, &p->ide.pci, &piix_ide_pci_ops, &p->ide);
 }
 
 int platform_create(struct vm *vm, struct error *e)
 {
 	struct platform *p = &vm->plat;
-	unsigned i;
 
 	if (console_open(&p->console, &vm->cfg, kick, vm, e))
 		return -1;
@@ -319,9 +437,9 @@ int platform_create(struct vm *vm, struct error *e)
 	p->pci_services = (struct pci_services){ .ctx = vm, .irq = pci_irq,
 						 .reset = pci_reset_line };
 	pci_init(&p->pci, &p->pci_services);
-	for (i = 0; i < vm->cfg.ndisks; i++)
-		if (disk_create(vm, i, e))
-			return -1;
+	ide_controller_create(vm);
+	if (disks_create(vm, e))
+		return -1;
 	return nics_create(vm, e);
 }
 
@@ -344,7 +462,9 @@ void platform_reset(struct vm *vm)
 	unsigned i;
 
 	for (i = 0; i < p->ndisks; i++)
-		virtio_blk_reset(&p->disks[i].blk);
+		if (p->disks[i].interface == DISK_VIRTIO)
+			virtio_blk_reset(&p->disks[i].blk);
+	piix_ide_reset(&p->ide);
 	nics_reset(vm);
 	i8259_reset(&p->pic);
 	i8254_reset(&p->pit);
@@ -356,6 +476,7 @@ void platform_reset(struct vm *vm)
 	pci_reset(&p->pci);
 	/* What a BIOS leaves behind. */
 	level = pci_assign(&p->pci);
+	piix_ide_setup(&p->ide);
 	i8259_out(&p->pic, I8259_ELCR, 1, level & 0xff);
 	i8259_out(&p->pic, I8259_ELCR + 1, 1, level >> 8);
 	console_forget_panic(p->console);
@@ -367,12 +488,10 @@ void platform_reset(struct vm *vm)
 void platform_poll(struct vm *vm)
 {
 	struct platform *p = &vm->plat;
-	struct dev_block_request *r;
 	unsigned i;
 
 	for (i = 0; i < p->ndisks; i++)
-		while ((r = host_disk_poll(p->disks[i].host)))
-			virtio_blk_block_done(&p->disks[i].blk, r);
+		disk_poll(&p->disks[i]);
 	nics_poll(vm);
 	console_poll(p->console, vm);
 }
@@ -398,6 +517,20 @@ void platform_info_irq(struct vm *vm, FILE *out)
 	fprintf(out, "INTR %d, IF %d\n", platform_intr(&vm->plat), !!(vm->cpu.eflags & FL_IF));
 }
 
+static void info_disk(struct vm *vm, unsigned n, FILE *out)
+{
+	const struct disk *d = &vm->plat.disks[n];
+	char where[8] = "virtio";
+
+	if (d->interface != DISK_VIRTIO)
+		snprintf(where, sizeof where, "hd%c", 'a' + (int)d->place);
+	fprintf(out, "disk %u  %s  %s  %llu MiB%s%s%s\n", n, where, vm->cfg.disks[n].path,
+		(unsigned long long)(host_disk_size(d->host) >> 20),
+		d->interface == DISK_CDROM ? "  CD-ROM" : "",
+		host_disk_readonly(d->host) ? "  readonly" : "",
+		vm->cfg.disks[n].snapshot ? "  snapshot" : "");
+}
+
 void platform_info_devices(struct vm *vm, FILE *out)
 {
 	const struct platform *p = &vm->plat;
@@ -413,9 +546,6 @@ void platform_info_devices(struct vm *vm, FILE *out)
 			pci_function_get(s->fn, 0x3c, 1));
 	}
 	for (i = 0; i < p->ndisks; i++)
-		fprintf(out, "disk %zu  %s  %llu MiB%s%s\n", i, vm->cfg.disks[i].path,
-			(unsigned long long)(host_disk_size(p->disks[i].host) >> 20),
-			host_disk_readonly(p->disks[i].host) ? "  readonly" : "",
-			vm->cfg.disks[i].snapshot ? "  snapshot" : "");
+		info_disk(vm, (unsigned)i, out);
 	nics_info(vm, out);
 }

@@ -13,6 +13,7 @@
 #include "devemu/mc146818.h"
 #include "devemu/ns16550.h"
 #include "devemu/pci.h"
+#include "devemu/piix_ide.h"
 #include "devemu/virtio_blk.h"
 #include "hostos/disk.h"
 #include "monitor/console.h"
@@ -22,7 +23,9 @@
 
 struct disk {
 	struct wire wire;
-	struct virtio_blk blk;
+	enum disk_interface interface;
+	unsigned place;			/* IDE: 0..3 */
+	struct virtio_blk blk;		/* virtio */
 	struct host_disk *host;
 };
 
@@ -36,6 +39,8 @@ struct platform {
 	struct pci pci;
 	struct pci_services pci_services;
 	struct wire pic_wire, pit_wire, rtc_wire, com1_wire, kbc_wire, exit_wire;
+	struct piix_ide ide;
+	struct wire ide_wire[2];
 	struct disk disks[VM_MAX_DISKS];
 	unsigned ndisks;
 	struct nic nics[VM_MAX_NICS];

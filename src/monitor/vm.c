@@ -91,17 +91,10 @@ static int scan_kernel(struct vm *vm, struct error *e)
 /* Linux since 2.6.22 can leave the top of its address space to us. */
 static bool leaves_window(const struct image *img)
 {
-	static const char tag[] = "Linux version ";
-	const uint8_t *elf = img->elf, *p;
-	unsigned a, b, c = 0;
+	unsigned v[3];
 
-	if (!elf || (img->kind != IMAGE_LINUX_BZIMAGE && img->kind != IMAGE_LINUX_ELF))
-		return false;
-	p = memmem(elf, img->elf_size, tag, sizeof tag - 1);
-	if (!p || elf + img->elf_size - p < 32 ||
-	    sscanf((const char *)p + sizeof tag - 1, "%u.%u.%u", &a, &b, &c) < 2)
-		return false;
-	return a > 2 || (a == 2 && b == 6 && c >= 22);
+	return img->elf && image_linux_version(img, v) &&
+	       (v[0] > 2 || (v[0] == 2 && v[1] == 6 && v[2] >= 22));
 }
 
 static int load_kernel(struct vm *vm, struct error *e)

@@ -18,8 +18,17 @@ struct vm;
 #define VM_MAX_MODULES 16
 #define VM_MAX_NICS 4
 
+/* How a disk is attached.  DISK_DEFAULT: as the kernel's kind wants it. */
+enum disk_interface { DISK_DEFAULT, DISK_VIRTIO, DISK_IDE, DISK_CDROM };
+
+/* The four places of IDE drives: two on each channel. */
+#define IDE_PLACES 4
+#define IDE_PLACE_ANY (-1)
+
 struct disk_config {
 	const char *path;
+	enum disk_interface interface;
+	int place;			/* DISK_IDE, DISK_CDROM: 0..3 for hda..hdd, or any */
 	bool readonly;
 	bool snapshot;			/* writes go to memory and are lost at exit */
 };

@@ -26,8 +26,10 @@ packages="base-files base-passwd bash bsdutils busybox-static bzip2 coreutils da
 # Modules that a machine without such hardware has no use for.
 no_modules="sound drivers/gpu drivers/media drivers/net/wireless drivers/net/ethernet/mellanox
 	drivers/infiniband drivers/iio drivers/comedi drivers/staging drivers/hwmon"
-# Modules of the initrd, with what they depend on.
-initrd_modules="virtio_pci virtio_blk crc32c_generic ext4"
+# Modules of the initrd, with what they depend on: those for a root disk on virtio,
+# those for one on IDE.
+virtio_modules="virtio_pci virtio_blk crc32c_generic ext4"
+ide_modules="ata_piix sd_mod sr_mod crc32c_generic ext4"
 
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -eq 1 ] || { echo "usage: $0 DIR" >&2; exit 64; }
@@ -143,6 +145,15 @@ module_files()
 	done | awk '!seen[$0]++'
 }
 
+# copy_modules NAME...: puts them into the initrd, lists their files.
+copy_modules()
+{
+	module_files "$@" | while read -r file; do
+		cp "$work/modules/lib/modules/$release/$file" "$initrd/modules/"
+		basename "$file"
+	done
+}
+
 make_initrd()
 {
 	initrd=$work/initrd.dir
@@ -154,11 +165,8 @@ make_initrd()
 	ln -s busybox "$initrd/bin/sh"
 	cp "$here/initrd-init" "$initrd/init"
 	chmod 755 "$initrd/init"
-	module_files $initrd_modules >"$work/initrd.modules"
-	while read -r file; do
-		cp "$work/modules/lib/modules/$release/$file" "$initrd/modules/"
-		basename "$file"
-	done <"$work/initrd.modules" >"$initrd/modules/list"
+	copy_modules $virtio_modules >"$initrd/modules/virtio"
+	copy_modules $ide_modules >"$initrd/modules/ide"
 	(cd "$initrd" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) |
 		gzip -9n >"$work/initrd"
 }
