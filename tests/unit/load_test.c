@@ -412,6 +412,38 @@ START_TEST(vmlinux)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	unsigned v[3];			/* {0}: none is found */
+	bool ide;
+} versions[] = {
+	{ "2.4.37", { 2, 4, 37 }, true }, { "2.6.24-1 (a@b) #1", { 2, 6, 24 }, true },
+	{ "2.6.25", { 2, 6, 25 }, false }, { "3.2-rc1", { 3, 2, 0 }, false },
+	{ "6.1.0-50-686", { 6, 1, 0 }, false }, { "4294967295.9x", { 4294967295u, 9, 0 }, false },
+	{ "none", { 0 }, false }, { "", { 0 }, false },
+};
+
+/* The version, from the header and from the banner, and the disks that follow from it. */
+START_TEST(linux_version)
+{
+	static const uint8_t payload[64] = "an unknown format";
+	const char *text = versions[_i / 2].text;
+	const unsigned *want = versions[_i / 2].v;
+	size_t size = IMG_ELF_SIZE;
+	uint8_t *f = _i % 2 ? build_elf(IMG_LINUX) : build_bzimage(0x203, payload, 64, &size);
+	unsigned v[3];
+
+	strcpy((char *)f + (_i % 2 ? IMG_DATA_OFF + 14 : 0x300), text);
+	if (_i % 2 && !want[0])
+		strcpy((char *)f + IMG_DATA_OFF + 14, "9.x");	/* recognized, but no version */
+	open_good(f, size);
+	ck_assert_int_eq(image_linux_version(&img, v), want[0] != 0);
+	if (want[0])
+		ck_assert_int_eq(memcmp(v, want, sizeof v), 0);
+	ck_assert_int_eq(image_wants_ide(&img), versions[_i / 2].ide);
+}
+END_TEST
+
 START_TEST(initrd_is_high)
 {
 	struct boot_args args = args_for("");
@@ -514,6 +546,7 @@ START_TEST(multiboot_elf)
 
 	open_good(build_elf(IMG_MULTIBOOT), IMG_ELF_SIZE);
 	ck_assert_int_eq(img.kind, IMAGE_MULTIBOOT);
+	ck_assert(!image_wants_ide(&img));
 	load_good(&args);
 	check_placed();
 	check_entry_state(IMG_PHYS + IMG_ENTRY);
@@ -859,6 +892,8 @@ static Suite *load_suite(void)
 	tcase_add_test(t, old_bzimage_is_searched);
 	tcase_add_loop_test(t, guest_decompresses_the_unknown, 0, 2);
 	tcase_add_loop_test(t, vmlinux, 0, 2);
+	tcase_add_loop_test(t, linux_version, 0,
+			    (int)(2 * sizeof versions / sizeof *versions));
 	tcase_add_test(t, initrd_is_high);
 	tcase_add_test(t, too_little_memory);
 	tcase_add_test(t, command_line_limits);

@@ -83,6 +83,34 @@ START_TEST(everything)
 }
 END_TEST
 
+/* How a disk is attached. */
+START_TEST(disks)
+{
+	static const struct {
+		enum disk_interface interface;
+		int place;
+	} want[] = {
+		{ DISK_DEFAULT, IDE_PLACE_ANY }, { DISK_VIRTIO, IDE_PLACE_ANY },
+		{ DISK_IDE, IDE_PLACE_ANY }, { DISK_IDE, 0 }, { DISK_IDE, 3 },
+		{ DISK_CDROM, IDE_PLACE_ANY }, { DISK_CDROM, IDE_PLACE_ANY },
+		{ DISK_DEFAULT, IDE_PLACE_ANY },
+	};
+
+	ck_assert_int_eq(parse("--disk|a|--disk|b,if=virtio|--disk|c,if=ide,snapshot|"
+			       "--disk|d,if=hda|--disk|e,readonly,if=hdd|--disk|f,if=cd|"
+			       "--cdrom|g,h|k|i,if=ide"), OPTIONS_RUN);
+	ck_assert_uint_eq(cfg.ndisks, 8);
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_int_eq(cfg.disks[i].interface, want[i].interface);
+		ck_assert_int_eq(cfg.disks[i].place, want[i].place);
+	}
+	ck_assert(cfg.disks[2].snapshot && !cfg.disks[2].readonly);
+	ck_assert(cfg.disks[4].readonly);
+	ck_assert_str_eq(cfg.disks[6].path, "g,h");
+	ck_assert_str_eq(cfg.disks[7].path, "i,if=ide");
+}
+END_TEST
+
 /* Options may follow the kernel, and "--" ends them. */
 START_TEST(order)
 {
@@ -154,7 +182,7 @@ static const struct {
 	{ "--engine|kvm|k", "kvm" },
 	{ "--cpu-affinity|-1|k", "-1" }, { "--cpu-affinity|x|k", "'x'" },
 	{ "--time-limit|1s|k", "1s" }, { "--time-limit|4294967296|k", "4294967296" },
-	{ "--disk|d,rw|k", "rw" }, { "--disk|,readonly|k", "--disk" }, { "--disk|d,|k", "--disk" },
+	{ "--disk|d,rw|k", "rw" }, { "--disk|d,if=scsi|k", "if=scsi" }, { "--cdrom||k", "--cdrom" }, { "--disk|,readonly|k", "--disk" }, { "--disk|d,|k", "--disk" },
 	{ "k||", "file name" }, { "k|1|2|3|4|5|6|7|8|9", "8 disks" }, { "--initrd||k", "--initrd" },
 	{ "--stats=|k", "--stats" }, { "--module| x|k", "--module" },
 };
@@ -217,6 +245,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, everything);
+	tcase_add_test(tc, disks);
 	tcase_add_test(tc, order);
 	tcase_add_loop_test(tc, size, 0, COUNT(sizes));
 	tcase_add_loop_test(tc, stats_file, 0, COUNT(stats));
