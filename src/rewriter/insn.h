@@ -48,6 +48,17 @@ enum insn_kind {
 	IK_COUNT
 };
 
+/* What lilyvm-as puts in the place of an instruction (runtime/abi.h says what each
+ * form is); the operands may decide for IF_EMULATE instead. */
+enum insn_form {
+	IF_KEEP,		/* stays as it is */
+	IF_EMULATE,		/* right for everything: call the emulator, then the instruction */
+	IF_FLAG,		/* cli sti: a store */
+	IF_CALL,		/* pushf popf iret: a routine */
+	IF_MOV, IF_PUSH, IF_POP,	/* segment and control registers: by the operands */
+	IF_FAR,			/* far jmp and call: sensitive by the operands */
+};
+
 /* Prefix bits. */
 #define IP_REP 0x01u		/* F3 */
 #define IP_REPNE 0x02u		/* F2 */
@@ -96,5 +107,9 @@ enum insn_class insn_kind_class(enum insn_kind kind);
 /* The assembler mnemonics of a kind (Intel syntax, as Capstone prints them),
  * separated by single spaces; "" for IK_NONE. */
 const char *insn_kind_mnemonics(enum insn_kind kind);
+/* Further spellings that GNU as takes in AT&T syntax, in the same way. */
+const char *insn_kind_att(enum insn_kind kind);
+/* The form of a kind. */
+enum insn_form insn_kind_form(enum insn_kind kind);
 
 #endif
