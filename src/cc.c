@@ -125,15 +125,20 @@ static bool takes_value(const char *option)
 	return false;
 }
 
-/* lilyvm-as sees a temporary file only: patterns are for its source's name. */
+/*
+ * lilyvm-as sees a temporary file only: patterns are for its source's name.  What is
+ * compiled from /dev/null or standard input is a probe of the compiler.
+ */
 static void name_source(const struct job *j)
 {
 	const char *source = NULL;
 	unsigned count = 0;
+	bool probe = false;
 
 	for (int i = 0; i < j->nargs; i++) {
 		const char *a = j->args[i];
 
+		probe |= !strcmp(a, "-") || !strcmp(a, "/dev/null");
 		if (a[0] == '-') {
 			i += takes_value(a);
 			continue;
@@ -143,6 +148,8 @@ static void name_source(const struct job *j)
 			count++;
 		}
 	}
+	if (probe && !count)
+		setenv("LILYVM_PROBE", "1", 1);
 	if (count == 1)
 		setenv("LILYVM_SOURCE", source, 1);
 	else

@@ -359,7 +359,7 @@ void text_insn(struct text *t, const struct text_at *s, const struct text_word *
 		return form_mov(t, s);
 	if (w->form == IF_PUSH || w->form == IF_POP)
 		return form_stack(t, s, w);
-	if (w->form == IF_FAR && (*s->word | 0x20) != 'l' && !is_far(t, s))
+	if (text_word_near(w) && !is_far(t, s))
 		return;
 	if (w->kind == IK_INT && is_int3(t, s))
 		return keep(t, s);

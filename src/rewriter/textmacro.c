@@ -116,7 +116,7 @@ static void print_body(struct text_buf *out, const struct text_word *w)
 
 static bool has_macro(const struct text_word *w)
 {
-	return w->type == TW_INSN && (w->form != IF_FAR || w->name[0] == 'l');
+	return w->type == TW_INSN && !text_word_near(w);
 }
 
 void text_prelude(const struct text *t, struct text_buf *out)

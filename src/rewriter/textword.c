@@ -76,12 +76,18 @@ const struct text_word *text_word_find(const struct text_words *words, const cha
 	return slot ? &words->word[slot - 1] : NULL;
 }
 
+bool text_word_near(const struct text_word *w)
+{
+	return w->form == IF_FAR && w->name[0] != 'l';
+}
+
 bool text_word_starts(const struct text_words *words, const char *s, size_t n)
 {
 	for (unsigned i = 0; i < words->count; i++) {
 		const struct text_word *w = &words->word[i];
 
-		if (w->type == TW_INSN && w->len >= n && same(w->name, s, n))
+		if (w->type == TW_INSN && w->len >= n && same(w->name, s, n) &&
+		    !text_word_near(w))
 			return true;
 	}
 	return false;

@@ -29,7 +29,9 @@ void text_words_make(struct text_words *words);
 
 /* The word s[n], or NULL. */
 const struct text_word *text_word_find(const struct text_words *words, const char *s, size_t n);
-/* Does a known instruction begin with s[n]? */
+/* Is it call or jmp, which are near ones as a rule? */
+bool text_word_near(const struct text_word *w);
+/* Does a known instruction, but for these, begin with s[n]? */
 bool text_word_starts(const struct text_words *words, const char *s, size_t n);
 
 #endif
