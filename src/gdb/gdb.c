@@ -8,10 +8,14 @@
 #include "monitor/vm.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Signal numbers of the protocol (gdb's include/gdb/signals.def). */
 #define SIGNAL_INT 2
+#define SIGNAL_ILL 4
 #define SIGNAL_TRAP 5
+#define SIGNAL_ABRT 6
+#define SIGNAL_SEGV 11
 
 /* ---- replies ---- */
 
@@ -50,6 +54,17 @@ static void stop_reason(struct gdb *g)
 		packet_text(&g->out, "hwbreak:;");
 }
 
+static unsigned signal_of(const struct gdb_stop_info *s)
+{
+	if (s->why == GS_INTERRUPT)
+		return SIGNAL_INT;
+	if (s->why != GS_DIED)
+		return SIGNAL_TRAP;
+	if (s->status == ST_TRIPLE)
+		return SIGNAL_SEGV;
+	return s->status == ST_PANIC ? SIGNAL_ABRT : SIGNAL_ILL;
+}
+
 void session_stop_reply(struct gdb *g)
 {
 	/* Those that gdb asks for first, after every step. */
@@ -60,7 +75,7 @@ void session_stop_reply(struct gdb *g)
 		packet_printf(&g->out, "W%02x", (uint8_t)g->stop.status);
 		return;
 	}
-	packet_printf(&g->out, "T%02x", g->stop.why == GS_INTERRUPT ? SIGNAL_INT : SIGNAL_TRAP);
+	packet_printf(&g->out, "T%02x", signal_of(&g->stop));
 	for (size_t i = 0; i < sizeof(expedited) / sizeof(expedited[0]); i++) {
 		packet_printf(&g->out, "%02x:", expedited[i]);
 		target_reg_read(g->vm, expedited[i], bytes);
@@ -71,9 +86,26 @@ void session_stop_reply(struct gdb *g)
 	stop_reason(g);
 }
 
+void session_print(struct gdb *g, const char *text, size_t n)
+{
+	while (n) {
+		size_t part = n < PACKET_MAX / 2 - 1 ? n : PACKET_MAX / 2 - 1;
+
+		packet_start(&g->out);
+		packet_text(&g->out, "O");
+		packet_hex(&g->out, (const uint8_t *)text, part);
+		session_send(g);
+		text += part;
+		n -= part;
+	}
+	packet_start(&g->out);
+}
+
 static void report_stop(struct gdb *g)
 {
 	g->owes_stop = false;
+	if (g->stop.why == GS_DIED)
+		session_print(g, g->stop.reason, strlen(g->stop.reason));
 	packet_start(&g->out);
 	session_stop_reply(g);
 	session_send(g);

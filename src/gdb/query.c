@@ -94,22 +94,6 @@ static void run_monitor(struct gdb *g, const char *line, FILE *out)
 			"any-space on|off  points at user addresses: for every address space?\n");
 }
 
-/* Console output goes in packets of its own, before the reply. */
-static void send_output(struct gdb *g, const char *text, size_t n)
-{
-	while (n) {
-		size_t part = n < PACKET_MAX / 2 - 1 ? n : PACKET_MAX / 2 - 1;
-
-		packet_start(&g->out);
-		packet_text(&g->out, "O");
-		packet_hex(&g->out, (const uint8_t *)text, part);
-		session_send(g);
-		text += part;
-		n -= part;
-	}
-	packet_start(&g->out);
-}
-
 /* The command, in hexadecimal */
 bool query_monitor(struct gdb *g, struct packet_reader *r)
 {
@@ -125,7 +109,7 @@ bool query_monitor(struct gdb *g, struct packet_reader *r)
 	line[n] = '\0';
 	run_monitor(g, line, f);
 	if (fclose(f) == 0)
-		send_output(g, text, size);
+		session_print(g, text, size);
 	free(text);
 	packet_text(&g->out, "OK");
 	return true;

@@ -34,6 +34,8 @@ struct gdb {
 
 /* gdb.c: sends what stands in g->out. */
 void session_send(struct gdb *g);
+/* Shows text to the debugger's user, who waits for a reply; starts the next packet. */
+void session_print(struct gdb *g, const char *text, size_t n);
 /* Writes the reply that tells why the guest stopped. */
 void session_stop_reply(struct gdb *g);
 /* Lets the guest go on; a stop is reported only if report is set. */

@@ -452,7 +452,7 @@ static void run_reset(struct vm *vm, char *args, FILE *out)
 {
 	(void)args;
 	vm_reset_request(vm);
-	fprintf(out, "the machine resets when it goes on\n");
+	fprintf(out, "the machine %s when it goes on\n", vm->ending ? "ends" : "resets");
 }
 
 static void run_quit(struct vm *vm, char *args, FILE *out)

@@ -47,12 +47,15 @@ bool target_remove(struct vm *vm, enum gdb_point type, uint32_t addr, uint32_t l
 void target_remove_all(struct vm *vm);
 
 /* Why the VM stopped. */
-enum gdb_stop { GS_NONE, GS_INTERRUPT, GS_STEP, GS_BREAK, GS_WATCH, GS_ENDED };
+enum gdb_stop { GS_NONE, GS_INTERRUPT, GS_STEP, GS_BREAK, GS_WATCH, GS_DIED, GS_ENDED };
 struct gdb_stop_info {
 	enum gdb_stop why;
 	enum gdb_point point;		/* GS_BREAK, GS_WATCH */
 	uint32_t addr;			/* GS_WATCH: the watched address that was hit */
-	int status;			/* GS_ENDED: exit status */
+	int status;			/* GS_DIED: ST_TRIPLE, ST_LIMIT or ST_PANIC;
+					   GS_ENDED: exit status */
+	const char *reason;		/* GS_DIED: a line of text; the guest can be looked at,
+					   but does not go on */
 };
 
 /* Resuming: go on, step one guest instruction, or step while eip is in

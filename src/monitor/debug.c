@@ -267,6 +267,30 @@ static void stop_for(struct vm *vm, enum gdb_stop why)
 	stop(vm, &(struct gdb_stop_info){ .why = why });
 }
 
+void debug_last_look(struct vm *vm)
+{
+	char text[sizeof vm->reason + 80];
+
+	if (!vm->gdb || vm->quit)
+		return;
+	snprintf(text, sizeof text,
+		 "The guest died: %s.  The machine ends when it goes on.\n", vm->reason);
+	vm->last_look = true;
+	stop(vm, &(struct gdb_stop_info){ .why = GS_DIED, .status = vm->status, .reason = text });
+	vm->last_look = false;
+}
+
+void debug_triple_fault(struct vm *vm)
+{
+	if (!vm->gdb)
+		return;
+	vm->debug.hit = (struct gdb_stop_info){
+		.why = GS_DIED, .status = ST_TRIPLE,
+		.reason = "The guest died: triple fault.  The machine resets when it goes on.\n",
+	};
+	vm->hc->kick = 1;
+}
+
 void debug_service(struct vm *vm)
 {
 	struct debug *d = &vm->debug;
@@ -289,7 +313,7 @@ static bool watches(const struct debug_point *p, bool write)
 
 void debug_hit(struct vm *vm, const struct debug_point *p, uint32_t a)
 {
-	vm->debug.hit = (struct gdb_stop_info){ GS_WATCH, p->type, a, 0 };
+	vm->debug.hit = (struct gdb_stop_info){ .why = GS_WATCH, .point = p->type, .addr = a };
 	/* Whatever interprets instructions leaves after this one. */
 	vm->hc->kick = 1;
 }
@@ -518,7 +542,8 @@ bool debug_run(struct vm *vm)
 	/* A step leaves the breakpoint where it begins. */
 	p = stepping(d) && !d->moved ? NULL : breakpoint_at(vm, linear_eip(vm));
 	if (p) {
-		stop(vm, &(struct gdb_stop_info){ GS_BREAK, p->type, p->addr, 0 });
+		stop(vm, &(struct gdb_stop_info){ .why = GS_BREAK, .point = p->type,
+						  .addr = p->addr });
 	} else if (d->waking) {
 		stepped(vm);
 	} else if (!stepping(d) && !d->one && !debug_covers(vm)) {

@@ -79,6 +79,11 @@ void debug_resume(struct vm *vm, enum gdb_resume how, uint32_t start, uint32_t e
 
 /* After a kick: the debugger may have something to say, or be told. */
 void debug_service(struct vm *vm);
+/* The guest died, with ST_TRIPLE, ST_LIMIT or ST_PANIC: a debugger that is
+ * connected may look at it before the VM ends. */
+void debug_last_look(struct vm *vm);
+/* The machine is to be reset by a triple fault: the same, at the next service. */
+void debug_triple_fault(struct vm *vm);
 /* Before the guest is entered: stops at a breakpoint, carries out a step or an
  * instruction in an owned page.  False: the guest can run directly. */
 bool debug_run(struct vm *vm);

@@ -120,6 +120,8 @@ struct vm {
 
 	/* How it ends: set once by vm_end(). */
 	volatile int ending;
+	volatile int quit;		/* vm_quit() was called */
+	bool last_look;			/* ending, but a debugger looks at the dead guest */
 	int status;
 	char reason[256];
 	volatile int reset_wanted;

@@ -214,6 +214,7 @@ static void triple_fault(struct vm *vm)
 	} else {
 		dump_guest(vm, stderr, "triple fault: the machine resets");
 		vm->reset_wanted = 1;
+		debug_triple_fault(vm);
 	}
 }
 

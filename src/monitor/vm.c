@@ -41,6 +41,7 @@ void vm_stopped(struct vm *vm)
 void vm_quit(struct vm *vm, int status, const char *reason)
 {
 	vm_end(vm, status, "%s", reason);
+	vm->quit = 1;
 	console_cancel(vm->plat.console);
 	if (vm->gdb)
 		gdb_cancel(vm->gdb);
@@ -228,6 +229,13 @@ static void write_stats(struct vm *vm)
 		fclose(f);
 }
 
+/* The exit port may give the same status, but no reason. */
+static bool guest_died(const struct vm *vm)
+{
+	return *vm->reason && (vm->status == ST_TRIPLE || vm->status == ST_LIMIT ||
+			       vm->status == ST_PANIC);
+}
+
 int vm_run(struct vm *vm, struct error *e)
 {
 	if (vm->cfg.time_limit)
@@ -237,11 +245,13 @@ int vm_run(struct vm *vm, struct error *e)
 	if (vm->cfg.stats)
 		stats_start(&vm->stats);
 	loop_run(vm);
+	if (guest_died(vm))
+		debug_last_look(vm);
 	if (vm->gdb)
 		gdb_stopped(vm->gdb,
 			    &(struct gdb_stop_info){ .why = GS_ENDED, .status = vm->status });
 	/* Output must be complete before the reason is told. */
-	if (vm->status == ST_LIMIT || vm->status == ST_TRIPLE)
+	if (guest_died(vm) && vm->status != ST_PANIC)
 		dump_guest(vm, stderr, vm->reason);
 	if (vm->cfg.stats)
 		write_stats(vm);
@@ -258,7 +268,7 @@ bool vm_wait_stopped(struct vm *vm)
 	platform_poll(vm);
 	/* A timer's kick may have been taken here. */
 	vm->events.rearm = true;
-	return !vm->ending;
+	return !(vm->last_look ? vm->quit : vm->ending);
 }
 
 /* ---- the monitor prompt ---- */

@@ -26,7 +26,8 @@ static void play(struct gdb *g, struct vm *vm, const uint8_t *data, size_t size,
 		fake_stopped(g, vm, GS_INTERRUPT, data, size);
 	while (vm->input_left) {
 		const struct gdb_stop_info why = {
-			.why = GS_INTERRUPT + stops % 4, .point = stops / 4 % 5, .addr = stops,
+			.why = GS_INTERRUPT + stops % 5, .point = stops / 5 % 5, .addr = stops,
+			.status = ST_TRIPLE, .reason = "a reason\n",
 		};
 
 		if (++stops > 2 * size + 2)

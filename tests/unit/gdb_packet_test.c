@@ -506,6 +506,23 @@ static void report(const struct gdb_stop_info *why, const char *wanted)
 
 #define REGS "08:00100000;04:00200000;05:00300000;thread:1;"
 
+/* Its reason is shown before the stop reply. */
+static void report_death(int status, const char *reply)
+{
+	const struct gdb_stop_info why = { .why = GS_DIED, .status = status, .reason = "why\n" };
+	char wanted[128];
+	size_t n;
+
+	ask("c");
+	vm.output_len = 0;
+	vm.input_left = 0;
+	gdb_stopped(session, &why);
+	n = (size_t)snprintf(wanted, sizeof(wanted), "%s", framed("O7768790a", 9));
+	snprintf(wanted + n, sizeof(wanted) - n, "%s%s", reply, REGS);
+	snprintf(wanted + n, sizeof(wanted) - n, "%s", framed(wanted + n, strlen(wanted + n)));
+	ck_assert_str_eq(output(), wanted);
+}
+
 START_TEST(stop_replies)
 {
 	set_reg(GR_EIP, 0x1000);
@@ -525,6 +542,9 @@ START_TEST(stop_replies)
 	report(&(struct gdb_stop_info){ .why = GS_WATCH, .point = GP_ACCESS, .addr = 0x10 },
 	       "T05" REGS "awatch:10;");
 	ck_assert_str_eq(answer("vCont;t"), "T05" REGS);
+	report_death(ST_TRIPLE, "T0b");
+	report_death(ST_LIMIT, "T04");
+	report_death(ST_PANIC, "T06");
 	report(&(struct gdb_stop_info){ .why = GS_ENDED, .status = 121 }, "W79");
 }
 END_TEST

@@ -7,7 +7,7 @@
 /* Where user code runs in each address space. */
 #define USER 0x40000000u
 
-enum { RUN_THROUGH, SPIN, SLEEP };
+enum { RUN_THROUGH, SPIN, SLEEP, PANIC };
 
 volatile unsigned mode, ticks, watched, spins, calls;
 uint32_t *space_a, *space_b;
@@ -18,6 +18,7 @@ void tick(struct trap_frame *f);
 void wait_for_ticks(unsigned n);
 void spin(void);
 void sleep_for_ever(void);
+void panic(const char *why);
 void in_space(uint32_t *dir);
 void finish(void);
 
@@ -92,6 +93,14 @@ __attribute__((noinline)) void sleep_for_ever(void)
 		sti_hlt();
 }
 
+/* As Linux does. */
+__attribute__((noinline)) void panic(const char *why)
+{
+	printf("Kernel panic - not syncing: %s\n", why);
+	for (;;)
+		asm volatile("cli; hlt");
+}
+
 static uint32_t *new_space(void)
 {
 	uint32_t *dir = paging_new();
@@ -133,6 +142,8 @@ int main(uint32_t magic, const void *info)
 		spin();
 	if (mode == SLEEP)
 		sleep_for_ever();
+	if (mode == PANIC)
+		panic("as wanted");
 	wait_for_ticks(5);
 	in_space(space_a);
 	in_space(space_b);
