@@ -456,6 +456,35 @@ static void user_general_fault(struct vm *vm)
 		trap_exception(vm, &f);
 }
 
+static void user_sysenter(struct vm *vm)
+{
+	struct vcpu *c = &vm->cpu;
+
+	vm->stats.user_sysenter++;
+	TRACE(vm, TRACE_USER, "sysenter, eax %u", c->gpr[R_EAX]);
+	if (!(vm->model->edx & F_SEP)) {
+		deliver(vm, VEC_UD, 0);
+	} else if (!cpu_sysenter(vm)) {
+		deliver(vm, VEC_GP, 0);
+	} else if (c->eflags & FL_TF) {
+		/* Unlike int n it keeps TF: the step ends in kernel mode. */
+		c->dr[6] |= 0x4000;
+		deliver(vm, VEC_DB, 0);
+	}
+}
+
+/* AMD's CPUs do not know sysenter in compatibility mode (APM 3, SYSENTER). */
+static void user_invalid(struct vm *vm)
+{
+	struct fault f;
+	const struct insn *insn = fetch_insn(vm, &f);
+
+	if (insn && insn->kind == IK_SYSENTER)
+		user_sysenter(vm);
+	else
+		deliver(vm, VEC_UD, 0);
+}
+
 static void user_trap(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
@@ -473,6 +502,9 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 	case VEC_BP:
 	case VEC_OF:
 		trap_reported(vm, ev->vector);
+		break;
+	case VEC_UD:
+		user_invalid(vm);
 		break;
 	case VEC_DB:
 		status = uspace_debug_status(ch->us);
@@ -525,17 +557,7 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 		}
 		break;
 	case UE_SYSENTER:
-		vm->stats.user_sysenter++;
-		TRACE(vm, TRACE_USER, "sysenter, eax %u", c->gpr[R_EAX]);
-		if (!(vm->model->edx & F_SEP)) {
-			deliver(vm, VEC_UD, 0);
-		} else if (!cpu_sysenter(vm)) {
-			deliver(vm, VEC_GP, 0);
-		} else if (c->eflags & FL_TF) {
-			/* Unlike int n it keeps TF: the step ends in kernel mode. */
-			c->dr[6] |= 0x4000;
-			deliver(vm, VEC_DB, 0);
-		}
+		user_sysenter(vm);
 		break;
 	case UE_SYSCALL64:
 		deliver(vm, VEC_UD, 0);
