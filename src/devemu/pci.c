@@ -19,6 +19,7 @@
 
 #define FIRST_IO 0xc000u
 #define LAST_IO 0xffffu
+#define BAR_IO 1u		/* bit 0 of an I/O BAR, hardwired */
 
 uint32_t pci_function_get(const struct pci_function *fn, unsigned reg, unsigned size)
 {
@@ -60,9 +61,16 @@ void pci_function_io_bar(struct pci_function *fn, unsigned bar, uint32_t size)
 	unsigned reg = PCI_BAR0 + 4 * bar;
 
 	fn->bar_size[bar] = size;
-	pci_function_set(fn, reg, 4, 1);	/* bit 0: I/O space */
+	pci_function_set(fn, reg, 4, BAR_IO);
 	/* The low bits of the address are hardwired to 0: so the size is found. */
 	set_writable(fn, reg, 4, ~(size - 1) & ~3u);
+}
+
+void pci_function_memory_bar(struct pci_function *fn, unsigned bar, uint32_t size)
+{
+	fn->bar_size[bar] = size;
+	pci_function_set(fn, PCI_BAR0 + 4 * bar, 4, 0);
+	set_writable(fn, PCI_BAR0 + 4 * bar, 4, ~(size - 1) & ~15u);
 }
 
 void pci_function_capability(struct pci_function *fn, unsigned at, uint8_t id)
@@ -217,31 +225,44 @@ void pci_out(struct pci *p, unsigned reg, unsigned size, uint32_t v)
 		config_out(p, slot, (p->address & 0xfc) | (reg & 3), size, v);
 }
 
-/* The I/O ranges. */
+/* The ranges. */
 
-/* The function and BAR that decode port; *reg gets the offset. */
-static struct pci_slot *decode(struct pci *p, unsigned port, unsigned *bar, unsigned *reg)
+static bool is_io_bar(const struct pci_function *fn, unsigned bar)
 {
+	return fn->config[PCI_BAR0 + 4 * bar] & BAR_IO;
+}
+
+static uint32_t bar_base(const struct pci_function *fn, unsigned bar)
+{
+	return pci_function_get(fn, PCI_BAR0 + 4 * bar, 4) & (is_io_bar(fn, bar) ? ~3u : ~15u);
+}
+
+/* The function and BAR that decode address; *reg gets the offset. */
+static struct pci_slot *decode(struct pci *p, bool io, uint32_t address, unsigned *bar,
+			       unsigned *reg)
+{
+	uint32_t enable = io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+
 	for (unsigned i = 0; i < p->nslots; i++) {
 		struct pci_function *fn = p->slots[i].fn;
 
-		if (!(command(fn) & PCI_COMMAND_IO))
+		if (!(command(fn) & enable))
 			continue;
 		for (*bar = 0; *bar < PCI_BARS; ++*bar) {
-			uint32_t base = pci_function_get(fn, PCI_BAR0 + 4 * *bar, 4) & ~3u;
+			uint32_t base = bar_base(fn, *bar);
 
-			*reg = port - base;
-			if (base && *reg < fn->bar_size[*bar])
+			*reg = address - base;
+			if (is_io_bar(fn, *bar) == io && base && *reg < fn->bar_size[*bar])
 				return &p->slots[i];
 		}
 	}
 	return NULL;
 }
 
-bool pci_io_in(struct pci *p, unsigned port, unsigned size, uint32_t *v)
+static bool range_in(struct pci *p, bool io, uint32_t address, unsigned size, uint32_t *v)
 {
 	unsigned bar, reg;
-	struct pci_slot *slot = decode(p, port, &bar, &reg);
+	struct pci_slot *slot = decode(p, io, address, &bar, &reg);
 
 	if (!slot)
 		return false;
@@ -249,15 +270,35 @@ bool pci_io_in(struct pci *p, unsigned port, unsigned size, uint32_t *v)
 	return true;
 }
 
-bool pci_io_out(struct pci *p, unsigned port, unsigned size, uint32_t v)
+static bool range_out(struct pci *p, bool io, uint32_t address, unsigned size, uint32_t v)
 {
 	unsigned bar, reg;
-	struct pci_slot *slot = decode(p, port, &bar, &reg);
+	struct pci_slot *slot = decode(p, io, address, &bar, &reg);
 
 	if (!slot)
 		return false;
 	slot->ops->out(slot->chip, bar, reg, size, v);
 	return true;
+}
+
+bool pci_io_in(struct pci *p, unsigned port, unsigned size, uint32_t *v)
+{
+	return range_in(p, true, port, size, v);
+}
+
+bool pci_io_out(struct pci *p, unsigned port, unsigned size, uint32_t v)
+{
+	return range_out(p, true, port, size, v);
+}
+
+bool pci_memory_in(struct pci *p, uint64_t gpa, unsigned size, uint32_t *v)
+{
+	return gpa <= UINT32_MAX && range_in(p, false, (uint32_t)gpa, size, v);
+}
+
+bool pci_memory_out(struct pci *p, uint64_t gpa, unsigned size, uint32_t v)
+{
+	return gpa <= UINT32_MAX && range_out(p, false, (uint32_t)gpa, size, v);
 }
 
 /* The bridges. */
@@ -312,18 +353,28 @@ void pci_init(struct pci *p, const struct pci_services *s)
 
 /* The firmware's part. */
 
-/* Gives fn's BARs ranges from *next up. */
-static void assign_bars(struct pci_function *fn, uint32_t *next)
-{
-	for (unsigned bar = 0; bar < PCI_BARS; bar++) {
-		uint32_t size = fn->bar_size[bar];
-		uint32_t base = (*next + size - 1) & ~(size - 1);
+/* A part of an address space, of which next and what follows is free. */
+struct space {
+	uint32_t next, last;
+};
 
-		if (size == 0 || base + size - 1 > LAST_IO)
+/* Gives fn's BARs ranges of the spaces; the command bits that enable them. */
+static uint32_t assign_bars(struct pci_function *fn, struct space *io, struct space *memory)
+{
+	uint32_t enable = 0;
+
+	for (unsigned bar = 0; bar < PCI_BARS; bar++) {
+		struct space *s = is_io_bar(fn, bar) ? io : memory;
+		uint32_t size = fn->bar_size[bar];
+		uint32_t base = (s->next + size - 1) & ~(size - 1);
+
+		if (size == 0 || base + size - 1 > s->last)
 			continue;
-		pci_function_set(fn, PCI_BAR0 + 4 * bar, 4, base | 1);
-		*next = base + size;
+		pci_function_set(fn, PCI_BAR0 + 4 * bar, 4, base | (s == io ? BAR_IO : 0));
+		s->next = base + size;
+		enable |= s == io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 	}
+	return enable;
 }
 
 static uint8_t interrupt_line(uint16_t route)
@@ -337,7 +388,7 @@ static uint8_t interrupt_line(uint16_t route)
 uint16_t pci_assign(struct pci *p)
 {
 	static const uint8_t routes[PIRQ_COUNT] = { 10, 10, 11, 11 };
-	uint32_t next = FIRST_IO;
+	struct space io = { FIRST_IO, LAST_IO }, memory = { PCI_MEMORY, PCI_MEMORY_LAST };
 	uint16_t level = 0;
 
 	for (unsigned i = 0; i < PIRQ_COUNT; i++)
@@ -347,12 +398,13 @@ uint16_t pci_assign(struct pci *p)
 		struct pci_function *fn = slot->fn;
 		uint16_t route = route_of(p, slot);
 
-		assign_bars(fn, &next);
+		uint32_t enable = PCI_COMMAND_IO | PCI_COMMAND_MASTER |
+				  assign_bars(fn, &io, &memory);
+
 		if (fn->config[PCI_INT_PIN])
 			fn->config[PCI_INT_LINE] = interrupt_line(route);
 		pci_function_set(fn, PCI_COMMAND, 2, command(fn) |
-				 ((PCI_COMMAND_IO | PCI_COMMAND_MASTER) &
-				  fn->writable[PCI_COMMAND]));
+				 (enable & fn->writable[PCI_COMMAND]));
 		level |= route;
 	}
 	drive_lines(p);

@@ -3,7 +3,7 @@
  * A PCI bus of one segment, as on a PC with an i440FX and a PIIX3: the
  * configuration mechanism 1 (PCI 2.3, 3.2.2.3.2), the host bridge 00:00.0, the
  * ISA bridge 00:01.0 with its PIRQ routers, and a table of the functions that
- * the machine puts on the bus.  Only I/O BARs exist.
+ * the machine puts on the bus.  BARs are of I/O or 32-bit memory.
  *
  * A function is a chip of its own.  The chip owns its struct pci_function
  * (plain bytes); the bus knows it by pci_attach().
@@ -19,6 +19,10 @@
 #define PCI_DEVFN(slot, func) ((unsigned)(slot) << 3 | (unsigned)(func))
 #define PCI_MAX_FUNCTIONS 32u
 #define PCI_BARS 6u
+
+/* Where memory BARs lie: below the APICs, above any RAM. */
+#define PCI_MEMORY 0xfeb00000u
+#define PCI_MEMORY_LAST 0xfebfffffu
 
 /* Offsets in configuration space, type 0 header (PCI 2.3, 6.1). */
 enum {
@@ -44,7 +48,7 @@ struct pci_function {
 
 /* What the bus asks of a function; the last two may be NULL. */
 struct pci_ops {
-	/* An access to an I/O BAR; reg is the offset in it. */
+	/* An access to a BAR; reg is the offset in it. */
 	uint32_t (*in)(void *chip, unsigned bar, unsigned reg, unsigned size);
 	void (*out)(void *chip, unsigned bar, unsigned reg, unsigned size, uint32_t v);
 	/* Configuration bytes [reg, reg+size) are about to be read / were written. */
@@ -93,9 +97,9 @@ bool pci_attach(struct pci *p, unsigned devfn, struct pci_function *fn,
 
 /*
  * The firmware's part of bringing up the bus, as there is no BIOS: gives every
- * I/O BAR a range from 0xc000 up, routes PIRQA and PIRQB to interrupt 10,
- * PIRQC and PIRQD to 11, fills in the interrupt lines, enables I/O and bus
- * mastering.  Returns the mask of interrupts that firmware has to set to level
+ * I/O BAR a range from 0xc000 up and every memory BAR one from PCI_MEMORY up, routes
+ * PIRQA and PIRQB to interrupt 10, PIRQC and PIRQD to 11, fills in the interrupt lines,
+ * enables what there is of I/O, memory and bus mastering.  Returns the mask of interrupts that firmware has to set to level
  * triggered in the ELCR (ports 0x4d0, 0x4d1).
  */
 uint16_t pci_assign(struct pci *p);
@@ -109,6 +113,10 @@ void pci_out(struct pci *p, unsigned reg, unsigned size, uint32_t v);
 bool pci_io_in(struct pci *p, unsigned port, unsigned size, uint32_t *v);
 bool pci_io_out(struct pci *p, unsigned port, unsigned size, uint32_t v);
 
+/* An access to physical memory that is no RAM: false if no enabled memory BAR decodes it. */
+bool pci_memory_in(struct pci *p, uint64_t gpa, unsigned size, uint32_t *v);
+bool pci_memory_out(struct pci *p, uint64_t gpa, unsigned size, uint32_t v);
+
 /* The INTx line of the function at devfn.  Functions share interrupts; an
  * interrupt is driven as long as one of them asserts its line. */
 void pci_intx(struct pci *p, unsigned devfn, int level);
@@ -119,6 +127,8 @@ void pci_function_init(struct pci_function *fn, uint16_t vendor, uint16_t device
 		       uint32_t class_code);
 /* Gives fn an I/O BAR of size bytes (a power of two, 4..256). */
 void pci_function_io_bar(struct pci_function *fn, unsigned bar, uint32_t size);
+/* The same in memory: 32 bits, not prefetchable, 16 bytes or more. */
+void pci_function_memory_bar(struct pci_function *fn, unsigned bar, uint32_t size);
 /* Puts a capability with this id at offset at (0x40.., a multiple of 4) and at
  * the head of the list. */
 void pci_function_capability(struct pci_function *fn, unsigned at, uint8_t id);

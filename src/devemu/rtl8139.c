@@ -530,6 +530,7 @@ void rtl8139_init(struct rtl8139 *r, const struct dev_services *s,
 	pci_function_set(&r->pci, PCI_SUBSYS_DEVICE, 2, RTL8139);
 	r->pci.config[PCI_INT_PIN] = 1;
 	pci_function_io_bar(&r->pci, 0, RTL8139_REGS);
+	pci_function_memory_bar(&r->pci, 1, RTL8139_REGS);
 	eeprom_init(&r->eeprom, mac);
 	rtl8139_reset(r);
 }

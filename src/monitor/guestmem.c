@@ -48,8 +48,8 @@ void gmem_flush_page(struct vm *vm, gva_t a)
 	}
 }
 
-/* The page of a, or NULL: with f->vector VEC_NONE if it holds no RAM. */
-static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, struct fault *f)
+/* The page of a, or NULL: with f->vector VEC_NONE if it holds no RAM, and lies at *gpa. */
+static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, gpa_t *gpa, struct fault *f)
 {
 	uint32_t page = a.v & PAGE_MASK;
 	struct tlb_entry *t;
@@ -64,6 +64,7 @@ static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, struct fault *f)
 	if (!mmu_translate(vm, a, how, &w, f))
 		return NULL;
 	p = gmem_ram(vm, w.pa, PAGE_SIZE);
+	*gpa = w.pa;
 	if (!p)
 		return NULL;
 	if (how & ACC_WRITE) {
@@ -79,6 +80,41 @@ static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, struct fault *f)
 	return p;
 }
 
+/* Devices see naturally aligned accesses of 1, 2 or 4 bytes. */
+static uint32_t bus_size(uint64_t gpa, uint32_t n)
+{
+	uint32_t size = 4;
+
+	while (size > n || (gpa & (size - 1)))
+		size /= 2;
+	return size;
+}
+
+static void device_read(struct vm *vm, gpa_t gpa, uint8_t *buf, uint32_t n)
+{
+	while (n) {
+		uint32_t size = bus_size(gpa.v, n), v = platform_memory_in(vm, gpa, size);
+
+		memcpy(buf, &v, size);
+		buf += size;
+		gpa.v += size;
+		n -= size;
+	}
+}
+
+static void device_write(struct vm *vm, gpa_t gpa, const uint8_t *buf, uint32_t n)
+{
+	while (n) {
+		uint32_t size = bus_size(gpa.v, n), v = 0;
+
+		memcpy(&v, buf, size);
+		platform_memory_out(vm, gpa, size, v);
+		buf += size;
+		gpa.v += size;
+		n -= size;
+	}
+}
+
 bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, struct fault *f)
 {
 	uint8_t *out = buf;
@@ -86,16 +122,19 @@ bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, stru
 	if (__builtin_expect(vm->debug.watches, 0) && !(how & ACC_EXEC))
 		debug_access(vm, a.v, n, false);
 	while (n) {
-		uint32_t room = PAGE_SIZE - (a.v & ~PAGE_MASK);
+		uint32_t at = a.v & ~PAGE_MASK, room = PAGE_SIZE - at;
 		uint32_t len = n < room ? n : room;
-		uint8_t *p = page_of(vm, a, how, f);
+		gpa_t gpa;
+		uint8_t *p = page_of(vm, a, how, &gpa, f);
 
 		if (p)
-			memcpy(out, p + (a.v & ~PAGE_MASK), len);
+			memcpy(out, p + at, len);
 		else if (f->vector != VEC_NONE)
 			return false;
-		else
+		else if (how & ACC_EXEC)	/* devices hold no code */
 			memset(out, 0xff, len);
+		else
+			device_read(vm, GPA(gpa.v + at), out, len);
 		out += len;
 		a.v += len;
 		n -= len;
@@ -105,23 +144,28 @@ bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, stru
 
 bool gmem_write(struct vm *vm, gva_t a, const void *buf, uint32_t n, uint32_t how, struct fault *f)
 {
-	uint32_t room = PAGE_SIZE - (a.v & ~PAGE_MASK);
+	uint32_t at = a.v & ~PAGE_MASK, room = PAGE_SIZE - at;
 	uint32_t first = n < room ? n : room;
-	uint8_t *p = page_of(vm, a, how | ACC_WRITE, f), *q = NULL;
+	gpa_t gpa, next;
+	uint8_t *p = page_of(vm, a, how | ACC_WRITE, &gpa, f), *q = NULL;
 
 	if (!p && f->vector != VEC_NONE)
 		return false;
 	/* Both pages are checked before either is written. */
 	if (first < n) {
-		q = page_of(vm, GVA(a.v + first), how | ACC_WRITE, f);
+		q = page_of(vm, GVA(a.v + first), how | ACC_WRITE, &next, f);
 		if (!q && f->vector != VEC_NONE)
 			return false;
 	}
 	if (__builtin_expect(vm->debug.watches, 0))
 		debug_access(vm, a.v, n, true);
 	if (p)
-		memcpy(p + (a.v & ~PAGE_MASK), buf, first);
+		memcpy(p + at, buf, first);
+	else
+		device_write(vm, GPA(gpa.v + at), buf, first);
 	if (q)
 		memcpy(q, (const uint8_t *)buf + first, n - first);
+	else if (first < n)
+		device_write(vm, next, (const uint8_t *)buf + first, n - first);
 	return true;
 }

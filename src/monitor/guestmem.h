@@ -19,7 +19,8 @@ struct vm;
 /*
  * Reads or writes n bytes (1..PAGE_SIZE) of guest-virtual memory with the rights of
  * how (ACC_*).  Crosses pages correctly: a write either happens whole or not
- * at all.  Addresses that hold no RAM read as all ones and ignore writes.
+ * at all.  Addresses that hold no RAM are the devices'; those of none read as all ones
+ * and ignore writes.
  * On a page fault fills *f and returns false; the CPU state is unchanged.
  */
 bool gmem_read(struct vm *vm, gva_t a, void *buf, uint32_t n, uint32_t how, struct fault *f);

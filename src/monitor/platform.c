@@ -302,6 +302,28 @@ void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v)
 	stats_phase_end(&vm->stats, outer);
 }
 
+uint32_t platform_memory_in(struct vm *vm, gpa_t gpa, unsigned size)
+{
+	enum phase outer = stats_phase(&vm->stats, PHASE_device);
+	uint32_t v = 0xffffffff;
+
+	vm->stats.mmio_reads++;
+	pci_memory_in(&vm->plat.pci, gpa.v, size, &v);
+	stats_phase_end(&vm->stats, outer);
+	TRACE(vm, TRACE_IO, "read%u %08llx = %x", size * 8, (unsigned long long)gpa.v, v);
+	return v;
+}
+
+void platform_memory_out(struct vm *vm, gpa_t gpa, unsigned size, uint32_t v)
+{
+	enum phase outer = stats_phase(&vm->stats, PHASE_device);
+
+	vm->stats.mmio_writes++;
+	TRACE(vm, TRACE_IO, "write%u %08llx = %x", size * 8, (unsigned long long)gpa.v, v);
+	pci_memory_out(&vm->plat.pci, gpa.v, size, v);
+	stats_phase_end(&vm->stats, outer);
+}
+
 /* ---- building ---- */
 
 static void pit_fire(void *chip) { i8254_timer(chip); }

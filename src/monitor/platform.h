@@ -58,6 +58,9 @@ void platform_reset(struct vm *vm);
 /* Port accesses of size 1, 2 or 4. */
 uint32_t platform_in(struct vm *vm, uint16_t port, unsigned size);
 void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v);
+/* Naturally aligned accesses of the same sizes to physical memory that is no RAM. */
+uint32_t platform_memory_in(struct vm *vm, gpa_t gpa, unsigned size);
+void platform_memory_out(struct vm *vm, gpa_t gpa, unsigned size, uint32_t v);
 /* An interrupt waits at the CPU's INTR pin. */
 static inline bool platform_intr(const struct platform *p)
 {

@@ -43,6 +43,8 @@ struct vm;
 	X(halts, "hlt") \
 	X(io_reads, "port reads") \
 	X(io_writes, "port writes") \
+	X(mmio_reads, "reads of device memory") \
+	X(mmio_writes, "writes of device memory") \
 	X(fpu_moves, "FPU state moved")
 
 /*

@@ -131,6 +131,61 @@ START_TEST(no_ram_there)
 }
 END_TEST
 
+/* A function of the bus that notes what is asked of its memory. */
+static struct pci_function card;
+static char seen[256];
+
+static uint32_t card_in(void *chip, unsigned bar, unsigned reg, unsigned size)
+{
+	ck_assert_ptr_eq(chip, &card);
+	sprintf(seen + strlen(seen), "r%u:%u+%u ", bar, reg, size);
+	return 0xa0a1a2a3 + 0x04040404 * (reg / 4);
+}
+
+static void card_out(void *chip, unsigned bar, unsigned reg, unsigned size, uint32_t v)
+{
+	ck_assert_ptr_eq(chip, &card);
+	sprintf(seen + strlen(seen), "w%u:%u+%u=%x ", bar, reg, size, v);
+}
+
+START_TEST(device_memory)
+{
+	static const struct pci_ops ops = { .in = card_in, .out = card_out };
+	struct fault f;
+	uint8_t byte = 0, bytes[7];
+	uint32_t v;
+
+	seen[0] = 0;
+	pci_function_init(&card, 0x1234, 0x5678, 0xff0000);
+	pci_function_memory_bar(&card, 1, 4096);
+	pci_function_set(&card, PCI_BAR0 + 4, 4, 0xfd000000);
+	pci_function_set(&card, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	ck_assert(pci_attach(&vm->plat.pci, PCI_DEVFN(20, 0), &card, &ops, &card));
+	map(0, 0xfd000000, LEAF);
+	map(1, PA, LEAF);
+	ck_assert(get(VA + 8, &v, ACC_READ, &f));
+	ck_assert_uint_eq(v, 0xa8a9aaab);
+	ck_assert(put(VA + 4, 0xcafe1234, ACC_READ, &f));
+	ck_assert(gmem_write(vm, GVA(VA + 3), &byte, 1, ACC_READ, &f));
+	ck_assert_str_eq(seen, "r1:8+4 w1:4+4=cafe1234 w1:3+1=0 ");
+	/* What is not aligned, or too long, comes in pieces. */
+	seen[0] = 0;
+	ck_assert(gmem_read(vm, GVA(VA + 1), bytes, 7, ACC_READ, &f));
+	ck_assert(put(VA + 0xffe, 0x11223344, ACC_READ, &f));
+	ck_assert_str_eq(seen, "r1:1+1 r1:2+2 r1:4+4 w1:4094+2=3344 ");
+	ck_assert_uint_eq(*machine_word(vm, PA) & 0xffff, 0x1122);
+	/* Nothing is fetched from a device, and no write begins that cannot end. */
+	seen[0] = 0;
+	ck_assert(get(VA, &v, ACC_EXEC, &f));
+	ck_assert_uint_eq(v, 0xffffffff);
+	map(1, PA, PTE_P);
+	ck_assert(!put(VA + 0xffe, 0, ACC_USER, &f));
+	ck_assert_str_eq(seen, "");
+	ck_assert_uint_eq(vm->stats.mmio_reads, 4);
+	ck_assert_uint_eq(vm->stats.mmio_writes, 3);
+}
+END_TEST
+
 /* A translation that one kind of access left is none for another. */
 START_TEST(rights_are_checked_each)
 {
@@ -248,6 +303,7 @@ int main(void)
 	tcase_add_test(tc, whole_or_not_at_all);
 	tcase_add_test(tc, end_of_the_address_space);
 	tcase_add_test(tc, no_ram_there);
+	tcase_add_test(tc, device_memory);
 	tcase_add_test(tc, rights_are_checked_each);
 	tcase_add_test(tc, invlpg);
 	tcase_add_test(tc, cr3_load);

@@ -107,7 +107,7 @@ START_TEST(bridges_are_where_kernels_look)
 	ck_assert_uint_eq(get(0, PCI_CLASS + 1, 2), 0x0600);
 	ck_assert_uint_eq(get(PCI_DEVFN(1, 0), 0, 4), 0x70008086);
 	ck_assert_uint_eq(get(PCI_DEVFN(1, 0), PCI_CLASS + 1, 2), 0x0601);
-	ck_assert_uint_eq(get(PCI_DEVFN(1, 0), 0x0e, 1), 0);
+	ck_assert_uint_eq(get(PCI_DEVFN(1, 0), 0x0e, 1), 0x80);	/* IDE is beside it */
 	ck_assert_uint_eq(get(PCI_DEVFN(1, 1), 0, 4), 0xffffffff);
 	ck_assert_uint_eq(get(PCI_DEVFN(31, 7), 0, 4), 0xffffffff);
 }
@@ -200,6 +200,60 @@ START_TEST(io_ranges_follow_bar_and_command)
 	ck_assert(!pci_io_in(&pci, 0, 1, &v));
 	set(CARD_DEVFN, PCI_COMMAND, 2, 0);
 	ck_assert(!pci_io_out(&pci, 0xd110, 2, 0));
+}
+END_TEST
+
+START_TEST(memory_ranges_follow_bar_and_command)
+{
+	uint32_t v;
+
+	setup();
+	pci_function_memory_bar(&card, 1, 4096);
+	set(CARD_DEVFN, PCI_BAR0 + 4, 4, 0xffffffff);
+	ck_assert_uint_eq(get(CARD_DEVFN, PCI_BAR0 + 4, 4), 0xfffff000);
+	set(CARD_DEVFN, PCI_BAR0, 4, 0xd000);
+	set(CARD_DEVFN, PCI_BAR0 + 4, 4, 0xfe001000);
+	set(CARD_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO);
+	ck_assert(!pci_memory_in(&pci, 0xfe001000, 4, &v));	/* not enabled yet */
+	set(CARD_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	ck_assert(!pci_io_in(&pci, 0xd000, 1, &v));
+	ck_assert(pci_memory_in(&pci, 0xfe001ffc, 4, &v));
+	ck_assert_uint_eq(last.bar, 1);
+	ck_assert_uint_eq(last.reg, 0xffc);
+	ck_assert_uint_eq(v, 0x12345678);
+	ck_assert(pci_memory_out(&pci, 0xfe001002, 2, 0xabcd));
+	ck_assert_uint_eq(last.reg, 2);
+	ck_assert_uint_eq(last.size, 2);
+	ck_assert_uint_eq(last.v, 0xabcd);
+	ck_assert(!pci_memory_in(&pci, 0xfe002000, 1, &v));
+	ck_assert(!pci_memory_in(&pci, 0xfe000fff, 1, &v));
+	ck_assert(!pci_memory_in(&pci, 0x1fe001000, 1, &v));	/* only 32 bits are decoded */
+	/* The spaces are apart: a port is not memory at its number. */
+	set(CARD_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+	ck_assert(!pci_memory_in(&pci, 0xd000, 1, &v));
+	set(CARD_DEVFN, PCI_BAR0 + 4, 4, 0x0000d000);
+	ck_assert(pci_io_in(&pci, 0xd000, 1, &v));
+	ck_assert_uint_eq(last.bar, 0);
+	ck_assert(pci_memory_in(&pci, 0xd000, 1, &v));
+	ck_assert_uint_eq(last.bar, 1);
+}
+END_TEST
+
+START_TEST(firmware_assigns_memory)
+{
+	const uint32_t all = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+
+	setup();
+	pci_function_memory_bar(&card, 1, 256);
+	pci_function_memory_bar(&card, 3, 4096);
+	pci_function_memory_bar(&card2, 5, 16);
+	pci_assign(&pci);
+	ck_assert_uint_eq(get(CARD_DEVFN, PCI_BAR0, 4), 0xc001);
+	ck_assert_uint_eq(get(CARD_DEVFN, PCI_BAR0 + 4, 4), PCI_MEMORY);
+	ck_assert_uint_eq(get(CARD_DEVFN, PCI_BAR0 + 12, 4), PCI_MEMORY + 0x1000);
+	ck_assert_uint_eq(get(CARD2_DEVFN, PCI_BAR0 + 20, 4), PCI_MEMORY + 0x2000);
+	ck_assert_uint_eq(get(CARD_DEVFN, PCI_COMMAND, 2), all);
+	ck_assert_uint_eq(get(CARD3_DEVFN, PCI_COMMAND, 2), PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 }
 END_TEST
 
@@ -332,7 +386,8 @@ END_TEST
 FAKEDEV_MAIN("pci", bridges_are_where_kernels_look, address_register_is_a_dword,
 	     configuration_takes_bytes_words_and_dwords,
 	     function_hooks_see_configuration_accesses, bars_tell_their_size,
-	     io_ranges_follow_bar_and_command, firmware_assigns_ranges_and_interrupts,
+	     io_ranges_follow_bar_and_command, memory_ranges_follow_bar_and_command,
+	     firmware_assigns_memory, firmware_assigns_ranges_and_interrupts,
 	     functions_share_an_interrupt, routing_and_masking_move_the_line,
 	     reset_clears_what_was_written, reset_control_register_resets_on_the_edge,
 	     bus_is_finite, exit_port_delivers_a_byte)
