@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Kernel files: reading, recognizing, dispatch to the boot protocol. */
+#define _GNU_SOURCE		/* memmem */
 #include "monitor/load_parts.h"
 
 #include "hostos/file.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUPPORTED "LilyVM boots Linux bzImage and vmlinux (i386), and Multiboot 1 kernels"
+#define SUPPORTED "LilyVM boots Linux bzImage and vmlinux, FreeBSD and Multiboot 1 " \
+		  "kernels (i386)"
 
 int file_size(const char *path, const char *what, uint64_t *size, struct error *e)
 {
@@ -60,7 +62,10 @@ static int open_elf(struct image *img, struct error *e)
 		return -1;
 	img->elf = img->file;
 	img->elf_size = img->file_size;
-	img->kind = elf_is_linux(img->elf, img->elf_size) ? IMAGE_LINUX_ELF : IMAGE_ELF;
+	if (freebsd_is_kernel(img->elf, img->elf_size))
+		img->kind = IMAGE_FREEBSD;
+	else
+		img->kind = elf_is_linux(img->elf, img->elf_size) ? IMAGE_LINUX_ELF : IMAGE_ELF;
 	return elf_read_sections(img, e);
 }
 
@@ -149,7 +154,7 @@ static int elf_load(struct image *img, const struct boot_args *args, struct vcpu
 	(void)args;
 	(void)cpu;
 	return fail(e, ST_IMAGE,
-		    "%s: an i386 ELF program, but neither Linux nor a Multiboot kernel; "
+		    "%s: an i386 ELF program, but no Linux, FreeBSD or Multiboot kernel; "
 		    SUPPORTED, img->path);
 }
 
@@ -157,7 +162,8 @@ static void elf_describe(const struct image *img, FILE *out)
 {
 	(void)img;
 	fprintf(out,
-		"i386 ELF program, neither Linux nor Multiboot: it can be checked, not booted\n");
+		"i386 ELF program, no Linux, FreeBSD or Multiboot kernel: "
+		"it can be checked, not booted\n");
 }
 
 static const struct {
@@ -168,9 +174,27 @@ static const struct {
 } protocols[] = {
 	[IMAGE_LINUX_BZIMAGE] = { linux_load, linux_describe, linux_wants_ide },
 	[IMAGE_LINUX_ELF] = { linux_load, linux_describe, linux_wants_ide },
-	[IMAGE_MULTIBOOT] = { multiboot_load, multiboot_describe, NULL },
+	[IMAGE_MULTIBOOT] = { multiboot_load, multiboot_describe, multiboot_wants_ide },
+	[IMAGE_FREEBSD] = { freebsd_load, freebsd_describe, freebsd_wants_ide },
 	[IMAGE_ELF] = { elf_load, elf_describe, NULL },
 };
+
+bool image_banner(const struct image *img, const char *banner, char version[IMAGE_VERSION_SIZE])
+{
+	size_t len = strlen(banner), n = 0;
+	const uint8_t *at = img->elf ? memmem(img->elf, img->elf_size, banner, len) : NULL;
+	const uint8_t *end = img->elf + img->elf_size;
+
+	if (!at)
+		return false;
+	for (at += len; at < end && n < IMAGE_VERSION_SIZE - 1; at++) {
+		if (*at < ' ' || *at > '~' || (*at == ' ' && at + 1 < end && at[1] == '#'))
+			break;
+		version[n++] = (char)*at;
+	}
+	version[n] = '\0';
+	return true;
+}
 
 bool image_wants_ide(const struct image *img)
 {

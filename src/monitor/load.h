@@ -9,7 +9,8 @@
 
 #include <stdio.h>
 
-enum image_kind { IMAGE_LINUX_BZIMAGE, IMAGE_LINUX_ELF, IMAGE_MULTIBOOT, IMAGE_ELF };
+enum image_kind { IMAGE_LINUX_BZIMAGE, IMAGE_LINUX_ELF, IMAGE_MULTIBOOT, IMAGE_FREEBSD,
+		  IMAGE_ELF };
 
 /* An executable section (or, without section headers, segment) of the kernel. */
 struct image_section {

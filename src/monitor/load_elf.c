@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE		/* memmem */
 /* ELF kernels: checked reading through libelf, and placing into guest RAM. */
 #include "monitor/load_parts.h"
 
@@ -88,19 +89,20 @@ static bool is_linux(const struct image *img)
 	return img->kind == IMAGE_LINUX_ELF || img->kind == IMAGE_LINUX_BZIMAGE;
 }
 
-/* Linux before 2.6.12 is linked with p_paddr == p_vaddr; what its boot loaders
- * take off is __PAGE_OFFSET, so that the kernel lies at 1 MiB. */
+/* Linux before 2.6.12 and FreeBSD are linked with p_paddr == p_vaddr.  What Linux' boot
+ * loaders take off is __PAGE_OFFSET, so that the kernel lies at 1 MiB; FreeBSD's take off the
+ * upper eight bits of the entry's address. */
 static void correct_addresses(const struct image *img, struct elf_layout *l)
 {
-	const uint32_t page_offset = 0xc0000000;
+	uint32_t off = is_linux(img) ? 0xc0000000 : l->e_entry & 0xff000000;
 
-	if (!is_linux(img))
+	if (!off || (!is_linux(img) && img->kind != IMAGE_FREEBSD))
 		return;
 	for (unsigned i = 0; i < l->nseg; i++)
-		if (l->seg[i].paddr != l->seg[i].vaddr || l->seg[i].vaddr < page_offset)
+		if (l->seg[i].paddr != l->seg[i].vaddr || l->seg[i].vaddr < off)
 			return;
 	for (unsigned i = 0; i < l->nseg; i++)
-		l->seg[i].paddr -= page_offset;
+		l->seg[i].paddr -= off;
 	l->corrected = true;
 }
 
@@ -189,15 +191,14 @@ bool elf_is_linux(const uint8_t *buf, size_t n)
 {
 	static const char banner[] = "Linux version ";
 	const size_t len = sizeof banner - 1;
-	const uint8_t *p = buf, *end = buf + n;
+	const uint8_t *p = buf, *end = buf + n, *digit;
 
-	while ((size_t)(end - p) > len + 1) {
-		p = memchr(p, 'L', (size_t)(end - p) - len - 1);
-		if (!p)
-			return false;
-		if (!memcmp(p, banner, len) && p[len] >= '0' && p[len] <= '9' && p[len + 1] == '.')
+	while ((p = memmem(p, (size_t)(end - p), banner, len))) {
+		p += len;
+		for (digit = p; digit < end && *digit >= '0' && *digit <= '9'; digit++)
+			;
+		if (digit > p && digit < end && *digit == '.')
 			return true;
-		p++;
 	}
 	return false;
 }
@@ -366,6 +367,39 @@ int elf_read_sections(struct image *img, struct error *e)
 	if (r == 0 && !img->nsections)
 		r = add_segment_sections(img, &l, e);
 	return r;
+}
+
+const uint8_t *elf_section_headers(const struct image *img, uint32_t *num, uint32_t *strndx)
+{
+	*num = img->elf ? le16(img->elf + offsetof(Elf32_Ehdr, e_shnum)) : 0;
+	*strndx = img->elf ? le16(img->elf + offsetof(Elf32_Ehdr, e_shstrndx)) : 0;
+	if (!*num || le16(img->elf + offsetof(Elf32_Ehdr, e_shentsize)) != sizeof(Elf32_Shdr) ||
+	    !le32(img->elf + offsetof(Elf32_Ehdr, e_shoff)))
+		return NULL;
+	return img->elf + le32(img->elf + offsetof(Elf32_Ehdr, e_shoff));
+}
+
+bool elf_symbol_table(const struct image *img, struct elf_symtab *t)
+{
+	uint32_t num, strndx;
+	const uint8_t *headers = elf_section_headers(img, &num, &strndx);
+
+	for (uint32_t i = 0; headers && i < num; i++) {
+		Elf32_Shdr sh, str;
+
+		memcpy(&sh, headers + i * sizeof sh, sizeof sh);
+		if (sh.sh_type != SHT_SYMTAB || sh.sh_link >= num)
+			continue;
+		memcpy(&str, headers + sh.sh_link * sizeof str, sizeof str);
+		if (!sh.sh_size || str.sh_type != SHT_STRTAB || !str.sh_size ||
+		    !inside(sh.sh_offset, sh.sh_size, img->elf_size) ||
+		    !inside(str.sh_offset, str.sh_size, img->elf_size))
+			return false;
+		*t = (struct elf_symtab){ img->elf + sh.sh_offset, img->elf + str.sh_offset,
+					  sh.sh_size, str.sh_size };
+		return true;
+	}
+	return false;
 }
 
 void elf_place(const struct elf_layout *l, uint8_t *ram)

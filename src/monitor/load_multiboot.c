@@ -201,17 +201,6 @@ static bool is_symbol_table(const struct image *img, const Elf32_Shdr *sh)
 	       sh->sh_size <= img->elf_size - sh->sh_offset;
 }
 
-/* The section header table of img->elf, which elf_read_sections() has checked. */
-static const uint8_t *section_headers(const struct image *img, uint32_t *num, uint32_t *strndx)
-{
-	*num = img->elf ? le16(img->elf + offsetof(Elf32_Ehdr, e_shnum)) : 0;
-	*strndx = img->elf ? le16(img->elf + offsetof(Elf32_Ehdr, e_shstrndx)) : 0;
-	if (!*num || le16(img->elf + offsetof(Elf32_Ehdr, e_shentsize)) != sizeof(Elf32_Shdr) ||
-	    !le32(img->elf + offsetof(Elf32_Ehdr, e_shoff)))
-		return NULL;
-	return img->elf + le32(img->elf + offsetof(Elf32_Ehdr, e_shoff));
-}
-
 static uint64_t page_up(uint64_t n)
 {
 	return (n + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
@@ -220,7 +209,7 @@ static uint64_t page_up(uint64_t n)
 static uint64_t tables_size(const struct image *img)
 {
 	uint32_t num, strndx;
-	const uint8_t *headers = section_headers(img, &num, &strndx);
+	const uint8_t *headers = elf_section_headers(img, &num, &strndx);
 	uint64_t size = (uint64_t)num * sizeof(Elf32_Shdr);
 
 	if (!headers)
@@ -304,7 +293,7 @@ static void put_sections(const struct image *img, const struct boot_args *args,
 {
 	uint8_t *info = args->ram + LOW_INFO;
 	uint32_t num, strndx;
-	const uint8_t *headers = section_headers(img, &num, &strndx);
+	const uint8_t *headers = elf_section_headers(img, &num, &strndx);
 	uint64_t to = p->tables + (uint64_t)num * sizeof(Elf32_Shdr);
 
 	if (!headers)
@@ -393,10 +382,24 @@ int multiboot_load(struct image *img, const struct boot_args *args, struct vcpu 
 	return 0;
 }
 
+/* NetBSD's, conf/newvers.sh: sccs[]. */
+static const char netbsd_banner[] = "@(#)NetBSD ";
+
+/* NetBSD has virtio drivers since version 6, and not in each configuration. */
+bool multiboot_wants_ide(const struct image *img)
+{
+	char version[IMAGE_VERSION_SIZE];
+
+	return image_banner(img, netbsd_banner, version);
+}
+
 void multiboot_describe(const struct image *img, FILE *out)
 {
+	char version[IMAGE_VERSION_SIZE];
 	uint32_t flags = le32(img->file + multiboot_header(img) + MBH_FLAGS);
 
 	fprintf(out, "Multiboot 1 kernel (%s), header flags %#x\n",
 		img->elf ? "ELF" : "loaded by the header's address fields", flags);
+	if (image_banner(img, netbsd_banner, version))
+		fprintf(out, "  NetBSD, version %s\n", version);
 }

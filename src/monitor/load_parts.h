@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the kernel loader share: recognizers and boot protocols
- * (load_linux.c, load_multiboot.c), ELF reading and placing (load_elf.c), and
- * the state in which a PC's firmware leaves memory and CPU (load_pc.c).
+ * (load_linux.c, load_multiboot.c, load_freebsd.c), ELF reading and placing
+ * (load_elf.c), and the state in which a PC's firmware leaves memory and CPU
+ * (load_pc.c).
  */
 #ifndef LILYVM_LOAD_PARTS_H
 #define LILYVM_LOAD_PARTS_H
@@ -18,7 +19,7 @@
  *	0x00000	interrupt vectors (empty)
  *	0x00400	BIOS data area
  *	0x01000	free
- *	0x90000	boot information: Linux zero page, or Multiboot structures
+ *	0x90000	boot information: Linux zero page, Multiboot structures, bootinfo
  *	0x91000	GDT
  *	0x92000	command line and other strings
  *	0xa0000	video memory and ROMs of a PC: no RAM
@@ -53,7 +54,7 @@ struct elf_layout {
 	unsigned nseg;
 	uint64_t low, high;		/* physical range of all segments */
 	uint32_t e_entry;		/* as in the ELF header */
-	bool corrected;			/* p_paddr was virtual: Linux before 2.6.12 */
+	bool corrected;			/* p_paddr was virtual */
 };
 
 /* load_elf.c */
@@ -65,7 +66,7 @@ int elf_check(const char *path, const uint8_t *buf, size_t n, struct error *e);
 /* Does an (elf_check()ed) file hold Linux' banner? */
 bool elf_is_linux(const uint8_t *buf, size_t n);
 /* Reads the PT_LOAD segments of img->elf; physical addresses are corrected for
- * kernels that are linked without them (Linux before 2.6.12). */
+ * kernels that are linked without them (Linux before 2.6.12, FreeBSD). */
 int elf_layout(const struct image *img, struct elf_layout *l, struct error *e);
 /* The physical address of e_entry; 0, or -1 with *e. */
 int elf_entry(const struct image *img, const struct elf_layout *l, uint32_t *entry,
@@ -74,6 +75,12 @@ int elf_entry(const struct image *img, const struct elf_layout *l, uint32_t *ent
 int elf_read_sections(struct image *img, struct error *e);
 /* Adds one section to the image. */
 int image_add_section(struct image *img, const struct image_section *s, struct error *e);
+/* The section header table of img->elf, which elf_read_sections() has checked, or NULL. */
+const uint8_t *elf_section_headers(const struct image *img, uint32_t *num, uint32_t *strndx);
+/* The symbol table and its strings, in the file. */
+struct elf_symtab { const uint8_t *bytes, *strings; uint32_t size, strings_size; };
+/* Finds it; false: there is none, or it is damaged. */
+bool elf_symbol_table(const struct image *img, struct elf_symtab *t);
 /* Copies the segments into RAM and clears what they do not fill; they have
  * been checked to lie in it. */
 void elf_place(const struct elf_layout *l, uint8_t *ram);
@@ -96,8 +103,23 @@ int multiboot_open(struct image *img, struct error *e);
 int multiboot_load(struct image *img, const struct boot_args *args, struct vcpu *cpu,
 		   struct error *e);
 void multiboot_describe(const struct image *img, FILE *out);
+bool multiboot_wants_ide(const struct image *img);
+
+/* load_freebsd.c */
+
+/* Does an (elf_check()ed) file hold FreeBSD's banner? */
+bool freebsd_is_kernel(const uint8_t *elf, size_t n);
+int freebsd_load(struct image *img, const struct boot_args *args, struct vcpu *cpu,
+		 struct error *e);
+void freebsd_describe(const struct image *img, FILE *out);
+bool freebsd_wants_ide(const struct image *img);
 
 /* load.c */
+
+#define IMAGE_VERSION_SIZE 64
+/* The version in a banner as BSD kernels have them, "@(#)System ": what follows it up to the
+ * end of the line or " #", the build's number, printable characters only. false: no banner. */
+bool image_banner(const struct image *img, const char *banner, char version[IMAGE_VERSION_SIZE]);
 
 /* Recognizes img->file (img->path names it in messages); 0, or -1 with *e.
  * What it allocates is freed by image_close(), in either case. */

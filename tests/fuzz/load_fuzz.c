@@ -114,12 +114,14 @@ static uint8_t *seed_bzimage(uint16_t protocol, size_t *size)
 static uint8_t *seed_image(unsigned kind, size_t *size)
 {
 	*size = IMG_ELF_SIZE;
-	switch (kind % 6) {
+	switch (kind % 8) {
 	case 0: return build_elf(IMG_LINUX);
 	case 1: return build_elf(IMG_MULTIBOOT);
 	case 2: return build_elf(IMG_LINUX | IMG_OLD);
 	case 3: return build_elf(IMG_MULTIBOOT | IMG_STRIPPED);
 	case 4: return seed_bzimage(0x20f, size);
+	case 5: return build_elf(IMG_FREEBSD | IMG_OLD);
+	case 6: return build_elf(IMG_MULTIBOOT | IMG_NETBSD);
 	default: return seed_bzimage(0x203, size);
 	}
 }

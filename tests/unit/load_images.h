@@ -30,6 +30,8 @@ enum image_flags {
 	IMG_MULTIBOOT = 2,		/* has a Multiboot header */
 	IMG_OLD = 4,			/* p_paddr == p_vaddr, as Linux 2.4 */
 	IMG_STRIPPED = 8,		/* no section headers */
+	IMG_FREEBSD = 16,		/* has FreeBSD's banner */
+	IMG_NETBSD = 32,		/* has NetBSD's banner */
 };
 
 static inline void build_symbols(uint8_t *f)
@@ -89,6 +91,10 @@ static inline uint8_t *build_elf(unsigned flags)
 	memset(f + IMG_DATA_OFF, 0xda, IMG_DATA_SIZE);
 	if (flags & IMG_LINUX)
 		memcpy(f + IMG_DATA_OFF, "Linux version 6.1.0", 20);
+	if (flags & IMG_FREEBSD)
+		memcpy(f + IMG_DATA_OFF, "@(#)FreeBSD 10.4-RELEASE #0: now", 33);
+	if (flags & IMG_NETBSD)
+		memcpy(f + IMG_DATA_OFF, "@(#)NetBSD 6.1.5 (GENERIC)\n", 28);
 	if (flags & IMG_MULTIBOOT) {
 		put_le32(f + IMG_TEXT_OFF, 0x1badb002);
 		put_le32(f + IMG_TEXT_OFF + 4, 3);

@@ -663,6 +663,236 @@ START_TEST(multiboot_bad_headers)
 }
 END_TEST
 
+/* What `lilyvm info` prints. */
+static const char *description(void)
+{
+	static char text[4096];
+	FILE *out = fmemopen(text, sizeof text, "w");
+
+	ck_assert_int_eq(image_describe(&img, out), ST_OK);
+	fclose(out);
+	return text;
+}
+
+/* NetBSD: flags 2, no modules; its banner makes its disks IDE. */
+START_TEST(multiboot_netbsd)
+{
+	struct boot_args args = args_for("");
+	uint8_t *f = build_elf(IMG_MULTIBOOT | IMG_NETBSD);
+
+	put_le32(f + IMG_TEXT_OFF + 4, 2);
+	put_le32(f + IMG_TEXT_OFF + 8, 0u - (0x1badb002u + 2));
+	open_good(f, IMG_ELF_SIZE);
+	ck_assert(image_wants_ide(&img));
+	ck_assert_ptr_nonnull(strstr(description(), "NetBSD, version 6.1.5 (GENERIC)\n"));
+	load_good(&args);
+	check_multiboot_info(kernel);
+	ck_assert_uint_eq(le32(ram + cpu.gpr[R_EBX] + 20), 0);
+}
+END_TEST
+
+/* --- FreeBSD ------------------------------------------------------------- */
+
+/* A record's contents, NULL without one; *size gets their size. */
+static const uint8_t *metadata(uint32_t meta, uint32_t type, uint32_t *size)
+{
+	const uint8_t *r = ram + meta;
+
+	for (; le32(r); r += 8 + ((le32(r + 4) + 3) & ~3u))
+		if (le32(r) == type) {
+			*size = le32(r + 4);
+			return r + 8;
+		}
+	return NULL;
+}
+
+static uint32_t metadata_number(uint32_t meta, uint32_t type)
+{
+	uint32_t size = 0;
+	const uint8_t *at = metadata(meta, type, &size);
+
+	ck_assert_ptr_nonnull(at);
+	ck_assert_uint_eq(size, 4);
+	return le32(at);
+}
+
+/* The value of a variable in the environment, the first one as the kernel takes it. */
+static const char *variable(const char *env, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *env; env += strlen(env) + 1)
+		if (!strncmp(env, name, n) && env[n] == '=')
+			return env + n + 1;
+	return NULL;
+}
+
+/* The bootinfo that btext() is called with. */
+static const uint8_t *bootinfo(uint32_t howto)
+{
+	const uint8_t *frame = ram + cpu.gpr[R_ESP], *bi = ram + le32(frame + 24);
+
+	ck_assert_uint_ne(le32(frame), 0);		/* a return address */
+	ck_assert_uint_eq(le32(frame + 4), howto);
+	ck_assert_uint_eq(le32(frame + 8) | le32(frame + 12) | le32(frame + 16), 0);
+	ck_assert_uint_eq(le32(bi), 1);
+	ck_assert_uint_eq(le32(bi + 48), 84);
+	return bi;
+}
+
+START_TEST(freebsd)
+{
+	struct boot_args args = args_for("-sv kern.hz=100 vfs.root.mountfrom=\"ufs:/dev/ada0 x\" "
+					 "hint.uart.0.irq=3 boot_verbose=NO boot_ddb=YES");
+	const uint8_t *bi, *smap;
+	const char *env;
+	uint32_t meta, end, size;
+
+	open_good(build_elf(IMG_FREEBSD | (_i ? IMG_OLD : 0)), IMG_ELF_SIZE);
+	ck_assert_int_eq(img.kind, IMAGE_FREEBSD);
+	ck_assert(image_wants_ide(&img));
+	ck_assert_ptr_nonnull(strstr(description(), "FreeBSD kernel"));
+	ck_assert_ptr_nonnull(strstr(description(), "version 10.4-RELEASE\n"));
+	load_good(&args);
+	check_placed();
+	check_entry_state(IMG_PHYS + IMG_ENTRY);
+	bi = bootinfo(0x80001042);			/* bootinfo, serial, ddb, single */
+	ck_assert_str_eq((char *)ram + le32(bi + 4), kernel);
+	ck_assert_uint_eq(bi[52], 1);
+	ck_assert_uint_eq(le32(bi + 56), 640);
+	ck_assert_uint_eq(le32(bi + 60), RAM_MIB * 1024 - 1024);
+	end = le32(bi + 72);
+	env = (char *)ram + le32(bi + 76);
+	meta = le32(bi + 80);
+	ck_assert_uint_gt(le32(bi + 76), IMG_PHYS + 0x1000 + IMG_DATA_SIZE + IMG_BSS_SIZE);
+	ck_assert_uint_lt(le32(bi + 76), end);
+	ck_assert_uint_lt(meta, end);
+	ck_assert_uint_eq(end % PAGE_SIZE, 0);
+	ck_assert_str_eq(variable(env, "kern.hz"), "100");
+	ck_assert_str_eq(variable(env, "vfs.root.mountfrom"), "ufs:/dev/ada0 x");
+	ck_assert_str_eq(variable(env, "hint.uart.0.irq"), "3");
+	ck_assert_str_eq(variable(env, "hint.uart.0.port"), "0x3F8");
+	ck_assert_str_eq((const char *)metadata(meta, 1, &size), kernel);
+	ck_assert_str_eq((const char *)metadata(meta, 2, &size), "elf kernel");
+	ck_assert_uint_eq(metadata_number(meta, 3), IMG_PHYS);
+	ck_assert_uint_eq(metadata_number(meta, 0x8006), le32(bi + 76));
+	ck_assert_uint_eq(metadata_number(meta, 0x8007), 0x80001042);
+	ck_assert_uint_eq(metadata_number(meta, 0x8008), end);
+	smap = metadata(meta, 0x9001, &size);
+	ck_assert_uint_eq(size, 3 * 20);
+	ck_assert_uint_eq(le64(smap + 8), 640 * 1024);
+	ck_assert_uint_eq(le64(smap + 40), MIB);
+	ck_assert_uint_eq(le64(smap + 48), (RAM_MIB - 1) * MIB);
+	ck_assert_uint_eq(le32(smap + 56), 1);
+}
+END_TEST
+
+START_TEST(freebsd_symbols)
+{
+	struct boot_args args = args_for("");
+	const uint8_t *bi, *table;
+	Elf32_Sym sym[4];
+
+	open_good(build_elf(IMG_FREEBSD), IMG_ELF_SIZE);
+	load_good(&args);
+	bi = bootinfo(0x80001000);
+	table = ram + le32(bi + 64);
+	ck_assert_uint_eq(metadata_number(le32(bi + 80), 0x8003), le32(bi + 64));
+	ck_assert_uint_eq(metadata_number(le32(bi + 80), 0x8004), le32(bi + 68));
+	ck_assert_uint_eq(le32(table), sizeof sym);
+	memcpy(sym, table + 4, sizeof sym);
+	table += 4 + sizeof sym;
+	ck_assert_uint_eq(sym[1].st_value, IMG_VIRT + 0x40);
+	ck_assert_str_eq((const char *)table + 4 + sym[1].st_name, "start");
+	ck_assert_uint_eq(le32(bi + 68), (uint32_t)(table - ram) + 4 + ((le32(table) + 3) & ~3u));
+	image_close(&img);
+	open_good(build_elf(IMG_FREEBSD | IMG_STRIPPED), IMG_ELF_SIZE);
+	load_good(&args);
+	bi = bootinfo(0x80001000);
+	ck_assert_uint_eq(le32(bi + 64) | le32(bi + 68), 0);
+	ck_assert_ptr_null(metadata(le32(bi + 80), 0x8003, &(uint32_t){ 0 }));
+}
+END_TEST
+
+START_TEST(freebsd_memory_disk)
+{
+	struct boot_args args = args_for("");
+	uint32_t meta, size, at;
+
+	write_file(initrd, "a memory disk", 13);
+	args.initrd = initrd;
+	open_good(build_elf(IMG_FREEBSD), IMG_ELF_SIZE);
+	load_good(&args);
+	meta = le32(bootinfo(0x80001000) + 80);
+	/* Behind the kernel's records. */
+	meta = (uint32_t)(metadata(meta, 0x9001, &size) - ram) + 60;
+	ck_assert_str_eq((const char *)metadata(meta, 2, &size), "md_image");
+	ck_assert_uint_eq(metadata_number(meta, 4), 13);
+	at = metadata_number(meta, 3);
+	ck_assert_uint_eq(at % PAGE_SIZE, 0);
+	ck_assert(!memcmp(ram + at, "a memory disk", 13));
+	args.initrd = "/nonexistent/disk";
+	ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
+	check_message(ST_NOINPUT, "/nonexistent/disk");
+}
+END_TEST
+
+START_TEST(freebsd_refuses)
+{
+	static const struct { const char *append, *message; } bad[] = {
+		{ "quiet", "not \"quiet\"" }, { "=x", "not \"=x\"" }, { "-", "not \"-\"" },
+		{ "-sz", "'z'" }, { "a=\"b c", "quotation mark" },
+	};
+	const char *const module = "m.ko";
+	char *line = malloc(0x9001);
+	struct boot_args args;
+
+	open_good(build_elf(IMG_FREEBSD), IMG_ELF_SIZE);
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+		args = args_for(bad[i].append);
+		ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
+		check_message(ST_USAGE, bad[i].message);
+	}
+	memset(line, 'a', 0x9000);
+	line[1] = '=';
+	line[0x9000] = '\0';
+	args = args_for(line);
+	ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
+	check_message(ST_USAGE, "environment");
+	args = args_for("");
+	args.modules = &module;
+	args.nmodules = 1;
+	ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
+	check_message(ST_USAGE, "preloaded");
+	args = args_for("");
+	args.ram_size = 6 * MIB;
+	ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
+	check_message(ST_IMAGE, "at least 8 MiB");
+	free(line);
+}
+END_TEST
+
+/* A symbol table that leads elsewhere is left out, or the file is refused. */
+START_TEST(freebsd_bad_symbols)
+{
+	/* Of section 4, .symtab: sh_link, sh_size; of section 5, .strtab: sh_type. */
+	static const struct { unsigned sect, field; uint32_t value; } bad[] = {
+		{ 4, 24, 99 }, { 4, 20, 0 }, { 5, 4, SHT_PROGBITS }, { 5, 20, 0 },
+	};
+	struct boot_args args = args_for("");
+
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+		uint8_t *f = build_elf(IMG_FREEBSD);
+
+		put_le32(f + le32(f + 32) + 40 * bad[i].sect + bad[i].field, bad[i].value);
+		open_good(f, IMG_ELF_SIZE);
+		load_good(&args);
+		ck_assert_uint_eq(le32(bootinfo(0x80001000) + 64), 0);
+		image_close(&img);
+	}
+}
+END_TEST
+
 /* --- ELF ----------------------------------------------------------------- */
 
 START_TEST(sections_and_symbols)
@@ -772,7 +1002,7 @@ START_TEST(other_elf)
 	open_good(build_elf(0), IMG_ELF_SIZE);
 	ck_assert_int_eq(img.kind, IMAGE_ELF);
 	ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
-	check_message(ST_IMAGE, "Multiboot");
+	check_message(ST_IMAGE, "no Linux, FreeBSD or Multiboot kernel");
 }
 END_TEST
 
@@ -836,8 +1066,7 @@ START_TEST(stock)
 {
 	struct boot_args args = args_for("console=ttyS0 nokaslr");
 	const char *path = stock_kernel();
-	char text[4096] = "";
-	FILE *out;
+	const char *text;
 
 	ck_assert_msg(image_open(&img, path, &err) == 0, "%s", err.text);
 	ck_assert_int_eq(img.kind, IMAGE_LINUX_BZIMAGE);
@@ -853,9 +1082,7 @@ START_TEST(stock)
 	args.ram_size = 20 * MIB;
 	ck_assert_int_eq(image_load(&img, &args, &cpu, &err), -1);
 	check_message(ST_IMAGE, "at least");
-	out = fmemopen(text, sizeof text, "w");
-	ck_assert_int_eq(image_describe(&img, out), ST_OK);
-	fclose(out);
+	text = description();
 	ck_assert_ptr_nonnull(strstr(text, "bzImage, boot protocol 2."));
 	ck_assert_ptr_nonnull(strstr(text, ".text"));
 }
@@ -901,8 +1128,15 @@ static Suite *load_suite(void)
 	tcase_add_test(t, multiboot_modules);
 	tcase_add_test(t, multiboot_address_fields);
 	tcase_add_test(t, multiboot_bad_headers);
+	tcase_add_test(t, multiboot_netbsd);
+	tcase_add_loop_test(t, freebsd, 0, 2);
+	tcase_add_test(t, freebsd_symbols);
+	tcase_add_test(t, freebsd_memory_disk);
+	tcase_add_test(t, freebsd_refuses);
+	tcase_add_test(t, freebsd_bad_symbols);
 	tcase_add_test(t, sections_and_symbols);
 	tcase_add_loop_test(t, elf_truncated_anywhere, 0, 4);
+	tcase_add_loop_test(t, elf_truncated_anywhere, IMG_FREEBSD, IMG_FREEBSD + 1);
 	tcase_add_loop_test(t, elf_bad_field, 0, (int)(sizeof bad_fields / sizeof *bad_fields));
 	tcase_add_loop_test(t, elf_bad_place, 1, 3);
 	tcase_add_test(t, elf_without_entry);
