@@ -163,6 +163,30 @@ static void store(struct ne2000 *n, const uint8_t *frame, uint32_t len, uint32_t
 	at = ring_write(n, at, frame, len);
 	ring_write(n, at, zeros, padded - len);
 	n->curr = (uint8_t)next;
+	reminder_arm(&n->reminder, n->s);
+	raise(n, NE2000_ISR_PRX);
+}
+
+/* The pages of the ring that the driver has not released. */
+static int ring_used(const struct ne2000 *n)
+{
+	int used = n->curr - n->bnry;
+
+	return used < 0 ? used + n->pstop - n->pstart : used;
+}
+
+/* Most drivers keep BNRY one page behind the next frame. */
+static bool ring_holds_frames(const struct ne2000 *n)
+{
+	return ring_used(n) > 1;
+}
+
+void ne2000_timer(struct ne2000 *n)
+{
+	reminder_fired(&n->reminder);
+	if (stopped(n) || !ring_holds_frames(n))
+		return;
+	reminder_arm(&n->reminder, n->s);
 	raise(n, NE2000_ISR_PRX);
 }
 
@@ -170,7 +194,7 @@ bool ne2000_net_receive(struct ne2000 *n, const uint8_t *frame, uint32_t len)
 {
 	uint32_t padded = len < ETHER_MIN ? ETHER_MIN : len;
 	uint32_t pages = (RING_HEADER + padded + ETHER_FCS + PAGE - 1) / PAGE;
-	int ring = n->pstop - n->pstart, used = n->curr - n->bnry;
+	int ring = n->pstop - n->pstart;
 
 	/* In loopback the receiver hears the transmitter only. */
 	if (stopped(n) || (n->tcr & NE2000_TCR_LB) || len < ETHER_HEADER || len > ETHER_MAX ||
@@ -186,9 +210,7 @@ bool ne2000_net_receive(struct ne2000 *n, const uint8_t *frame, uint32_t len)
 		return true;
 	}
 	/* CURR must not reach BNRY: that would be an empty ring. */
-	if (used < 0)
-		used += ring;
-	if ((int)pages >= ring - used) {
+	if ((int)pages >= ring - ring_used(n)) {
 		n->refused = true;
 		return false;
 	}
@@ -323,12 +345,20 @@ static uint8_t page0_in(struct ne2000 *n, unsigned reg)
 	}
 }
 
+static void release(struct ne2000 *n, uint8_t page)
+{
+	n->bnry = page;
+	reminder_read(&n->reminder);
+	if (!stopped(n) && ring_holds_frames(n))
+		reminder_arm(&n->reminder, n->s);
+}
+
 static void page0_out(struct ne2000 *n, unsigned reg, uint8_t v)
 {
 	switch (reg) {
 	case 1: n->pstart = v; break;
 	case 2: n->pstop = v; break;
-	case 3: n->bnry = v; break;
+	case 3: release(n, v); break;
 	case 4: n->tpsr = v; break;
 	case 5: n->tbcr = (uint16_t)((n->tbcr & 0xff00) | v); break;
 	case 6: n->tbcr = (uint16_t)((n->tbcr & 0xff) | v << 8); break;

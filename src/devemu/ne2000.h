@@ -19,6 +19,7 @@
 
 #include "devemu/devemu.h"
 #include "devemu/ether.h"
+#include "devemu/reminder.h"
 
 #define NE2000_PORTS 0x20u
 #define NE2000_DATA 0x10u		/* offset of the data port */
@@ -69,7 +70,7 @@ enum { NE2000_CR = 0, NE2000_BNRY = 3, NE2000_ISR = 7 };
 #define NE2000_TSR_PTX 0x01u
 
 struct ne2000 {
-	const struct dev_services *s;	/* irq, net_send, net_ready */
+	const struct dev_services *s;	/* irq, now, timer, net_send, net_ready */
 	uint8_t cr, isr, imr, dcr, tcr, rcr, tsr, rsr;
 	uint8_t pstart, pstop, bnry, curr, tpsr;
 	uint8_t par[ETHER_ADDR], mar[8];
@@ -77,6 +78,7 @@ struct ne2000 {
 	uint16_t tbcr;			/* transmit byte count */
 	uint16_t crda, rbcr;		/* remote DMA: current address, bytes left */
 	uint8_t fifo[8], fifo_at;	/* what loopback leaves there */
+	struct reminder reminder;
 	bool refused;			/* a frame waits for room in the ring */
 	bool unsent;			/* the frame at TPSR waits for the back end */
 	uint8_t prom[NE2000_PROM];
@@ -87,6 +89,8 @@ struct ne2000 {
 void ne2000_init(struct ne2000 *n, const struct dev_services *s, const uint8_t mac[ETHER_ADDR]);
 /* As by the reset port, or the bus's reset line. */
 void ne2000_reset(struct ne2000 *n);
+
+void ne2000_timer(struct ne2000 *n);
 
 /* The data port's slow cases. */
 uint32_t ne2000_data_in(struct ne2000 *n, unsigned size);

@@ -157,10 +157,12 @@ static bool receive(struct rtl8139 *r, const uint8_t *frame, uint32_t len)
 	/* CBR must not reach the reader: that would be an empty ring. */
 	if (need >= ring_size(r) - ring_used(r))
 		return false;
-	if (store(r, frame, len, status))
+	if (store(r, frame, len, status)) {
+		reminder_arm(&r->reminder, r->s);
 		raise(r, RTL8139_ROK);
-	else
+	} else {
 		missed(r, RTL8139_RXOVW | RTL8139_RER);
+	}
 	return true;
 }
 
@@ -171,6 +173,15 @@ bool rtl8139_net_receive(struct rtl8139 *r, const uint8_t *frame, uint32_t len)
 		return true;
 	r->refused = true;
 	return false;
+}
+
+void rtl8139_timer(struct rtl8139 *r)
+{
+	reminder_fired(&r->reminder);
+	if (!enabled(r, RTL8139_CR_RE) || !ring_used(r))
+		return;
+	reminder_arm(&r->reminder, r->s);
+	raise(r, RTL8139_ROK);
 }
 
 /* Transmission. */
@@ -391,6 +402,9 @@ static void write_bmcr(struct rtl8139 *r, unsigned at, uint32_t v, uint32_t mask
 static void write_capr(struct rtl8139 *r, unsigned at, uint32_t v, uint32_t mask)
 {
 	store_masked(r, at, 2, v, mask);
+	reminder_read(&r->reminder);
+	if (ring_used(r))
+		reminder_arm(&r->reminder, r->s);
 }
 
 /* The register file.  What is missing reads as 0 and ignores writes. */

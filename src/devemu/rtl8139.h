@@ -17,6 +17,7 @@
 #include "devemu/eeprom93c46.h"
 #include "devemu/ether.h"
 #include "devemu/pci.h"
+#include "devemu/reminder.h"
 
 #define RTL8139_REGS 0x100u
 #define RTL8139_TX 4u
@@ -73,7 +74,8 @@ enum {
 #define RTL8139_RX_MAR 0x8000u
 
 struct rtl8139 {
-	const struct dev_services *s;	/* irq, now, dma, dma_wrote, net_send, net_ready */
+	/* irq, now, timer, dma, dma_wrote, net_send, net_ready */
+	const struct dev_services *s;
 	struct pci_function pci;
 	uint8_t reg[RTL8139_REGS];	/* little-endian; what changes by itself is put there
 					   before it is read */
@@ -81,6 +83,7 @@ struct rtl8139 {
 	unsigned tx_next;		/* the descriptor to be sent next */
 	uint32_t missed;
 	uint64_t timer_start;		/* when TCTR was written */
+	struct reminder reminder;
 	bool refused;			/* a frame waits for room in the ring */
 	bool unsent;			/* tx_next waits for the back end */
 };
@@ -93,6 +96,7 @@ void rtl8139_init(struct rtl8139 *r, const struct dev_services *s,
 void rtl8139_reset(struct rtl8139 *r);
 uint32_t rtl8139_in(struct rtl8139 *r, unsigned reg, unsigned size);
 void rtl8139_out(struct rtl8139 *r, unsigned reg, unsigned size, uint32_t v);
+void rtl8139_timer(struct rtl8139 *r);
 
 bool rtl8139_net_receive(struct rtl8139 *r, const uint8_t *frame, uint32_t len);
 void rtl8139_net_sendable(struct rtl8139 *r);

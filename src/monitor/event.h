@@ -7,7 +7,7 @@
 
 struct vm;
 
-#define EVENT_TIMERS 8
+#define EVENT_TIMERS 16
 
 struct event_timer {
 	uint64_t deadline;		/* virtual ns; UINT64_MAX: off */

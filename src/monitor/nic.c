@@ -11,6 +11,7 @@ struct nic_kind {
 	void (*reset)(struct nic *n);
 	bool (*receive)(struct nic *n, const uint8_t *frame, uint32_t len);
 	void (*sendable)(struct nic *n);
+	void (*timer)(void *n);		/* a struct nic; NULL: it has none */
 	/* On PCI: what is put on the bus. */
 	const struct pci_ops *ops;
 	size_t function;		/* offset of its struct pci_function in nic.chip */
@@ -41,15 +42,18 @@ CHIP(virtio, virtio_net_reset, virtio_net, virtio)
 CHIP(ne2000, ne2000_reset, ne2000, ne2000.nic)
 CHIP(rtl8139, rtl8139_reset, rtl8139, rtl8139)
 
+static void ne2000_fire(void *n) { ne2000_timer(&((struct nic *)n)->chip.ne2000.nic); }
+static void rtl8139_fire(void *n) { rtl8139_timer(&((struct nic *)n)->chip.rtl8139); }
+
 static const struct nic_kind kinds[] = {
 	[NIC_VIRTIO] = { "virtio", false, virtio_start, virtio_restart, virtio_take, virtio_go_on,
-			 &virtio_net_pci_ops, offsetof(struct virtio_net, virtio.pci) },
+			 NULL, &virtio_net_pci_ops, offsetof(struct virtio_net, virtio.pci) },
 	[NIC_NE2000] = { "ne2000", false, ne2000_start, ne2000_restart, ne2000_take, ne2000_go_on,
-			 &ne2000_pci_ops, offsetof(struct ne2000_pci, pci) },
+			 ne2000_fire, &ne2000_pci_ops, offsetof(struct ne2000_pci, pci) },
 	[NIC_NE2000_ISA] = { "ne2000-isa", true, ne2000_start, ne2000_restart, ne2000_take,
-			     ne2000_go_on, NULL, 0 },
+			     ne2000_go_on, ne2000_fire, NULL, 0 },
 	[NIC_RTL8139] = { "rtl8139", false, rtl8139_start, rtl8139_restart, rtl8139_take,
-			  rtl8139_go_on, &rtl8139_pci_ops, offsetof(struct rtl8139, pci) },
+			  rtl8139_go_on, rtl8139_fire, &rtl8139_pci_ops, offsetof(struct rtl8139, pci) },
 };
 
 /* The services that the other devices do not have. */
@@ -91,9 +95,9 @@ static int create(struct vm *vm, unsigned i, struct error *e)
 	p->nnics = i + 1;
 	n->kind = &kinds[cfg->model];
 	if (n->kind->isa)
-		wire_isa(vm, &n->wire, cfg->irq, n);
+		wire_isa(vm, &n->wire, cfg->irq, n->kind->timer, n);
 	else
-		wire_pci(vm, &n->wire, devfn, n);
+		wire_pci(vm, &n->wire, devfn, n->kind->timer, n);
 	n->wire.s.net_send = net_send;
 	n->wire.s.net_ready = net_ready;
 	n->kind->init(n, cfg);

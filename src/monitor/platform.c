@@ -153,14 +153,14 @@ static void wire_init(struct vm *vm, struct wire *w, unsigned irq, void (*irq_fn
 		w->timer = event_timer_new(vm, fire, chip);
 }
 
-void wire_isa(struct vm *vm, struct wire *w, unsigned irq, void *chip)
+void wire_isa(struct vm *vm, struct wire *w, unsigned irq, void (*fire)(void *), void *chip)
 {
-	wire_init(vm, w, irq, isa_irq, NULL, chip);
+	wire_init(vm, w, irq, isa_irq, fire, chip);
 }
 
-void wire_pci(struct vm *vm, struct wire *w, unsigned devfn, void *chip)
+void wire_pci(struct vm *vm, struct wire *w, unsigned devfn, void (*fire)(void *), void *chip)
 {
-	wire_init(vm, w, devfn, disk_irq, NULL, chip);
+	wire_init(vm, w, devfn, disk_irq, fire, chip);
 }
 
 /* ---- the table of ISA devices ---- */

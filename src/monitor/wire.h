@@ -16,9 +16,10 @@ struct wire {
 	void *chip;
 };
 
-/* Fills in the services of a chip without a timer at an ISA interrupt line or at a place
- * on the PCI bus (platform.c). */
-void wire_isa(struct vm *vm, struct wire *w, unsigned irq, void *chip);
-void wire_pci(struct vm *vm, struct wire *w, unsigned devfn, void *chip);
+/* Fills in the services of a chip at an ISA interrupt line or at a place on the PCI bus
+ * (platform.c).  fire is called with chip when its timer's deadline has passed; NULL: it
+ * has no timer. */
+void wire_isa(struct vm *vm, struct wire *w, unsigned irq, void (*fire)(void *), void *chip);
+void wire_pci(struct vm *vm, struct wire *w, unsigned devfn, void (*fire)(void *), void *chip);
 
 #endif

@@ -396,6 +396,44 @@ START_TEST(full_ring_makes_the_back_end_wait)
 }
 END_TEST
 
+static void run_to(uint64_t ns)
+{
+	fakedev_run(&net.f, ns, (void (*)(void *))ne2000_timer, &n);
+}
+
+/* A driver may acknowledge the interrupt of a frame that it leaves in the ring. */
+START_TEST(frames_in_the_ring_are_called_to_mind)
+{
+	power_on();
+	start(0x48, 0);
+	ck_assert(receive(fakenet_mac, 100, 1));
+	ck_assert(receive(fakenet_mac, 100, 2));
+	out(BNRY, RX_START + 1);		/* one of them is read */
+	out(ISR, 0xff);
+	ck_assert_int_eq(net.f.irq, 0);
+	run_to(net.f.now + REMINDER_NS);
+	ck_assert_uint_eq(in(ISR), 1);
+	ck_assert_int_eq(net.f.irq, 1);
+	out(BNRY, RX_START + 2);
+	out(ISR, 0xff);
+	run_to(net.f.now + 1000000000);
+	ck_assert_int_eq(net.f.irq, 0);
+	ck_assert_uint_eq(net.f.deadline, DEV_NO_DEADLINE);
+	/* Whoever reads nothing is left alone in the end, until he reads again. */
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(receive(fakenet_mac, 100, i));
+	run_to(net.f.now + 1000000000);
+	ck_assert_uint_eq(net.f.deadline, DEV_NO_DEADLINE);
+	out(BNRY, RX_START + 3);
+	ck_assert_uint_eq(net.f.deadline, net.f.now + REMINDER_NS);
+	/* Nobody reads from a card that is stopped. */
+	out(CR, STOP);
+	out(ISR, 0xff);
+	run_to(net.f.now + 1000000000);
+	ck_assert_int_eq(net.f.irq, 0);
+}
+END_TEST
+
 START_TEST(frame_that_never_fits_overflows)
 {
 	power_on();
@@ -567,5 +605,6 @@ END_TEST
 FAKEDEV_MAIN("ne2000", reset_state, registers_of_all_pages, prom_holds_the_address,
 	     remote_dma_by_byte_word_and_long, remote_dma_wraps_at_the_ring, empty_dma_interrupts,
 	     transmits, transmitter_waits_for_the_back_end, receives_into_the_ring, ring_wraps,
-	     full_ring_makes_the_back_end_wait, frame_that_never_fits_overflows, address_filter,
+	     full_ring_makes_the_back_end_wait,
+	     frames_in_the_ring_are_called_to_mind, frame_that_never_fits_overflows, address_filter,
 	     deaf_when_stopped_or_in_loopback, loopback, crc_values, on_pci)

@@ -371,6 +371,42 @@ START_TEST(full_ring_makes_the_back_end_wait)
 }
 END_TEST
 
+static void run_to(uint64_t ns)
+{
+	fakedev_run(&net.f, ns, (void (*)(void *))rtl8139_timer, &r);
+}
+
+/* A driver may acknowledge the interrupt of a frame that it leaves in the ring. */
+START_TEST(frames_in_the_ring_are_called_to_mind)
+{
+	uint8_t got[2048];
+	uint16_t status;
+
+	power_on();
+	start(RX_ALL | RBLEN(0));
+	ck_assert(receive(fakenet_mac, 100, 1));
+	ck_assert(receive(fakenet_mac, 100, 2));
+	take(got, &status);
+	out(RTL8139_ISR, 2, RTL8139_ROK);
+	ck_assert_int_eq(net.f.irq, 0);
+	run_to(net.f.now + REMINDER_NS);
+	ck_assert_uint_eq(in(RTL8139_ISR, 2), RTL8139_ROK);
+	ck_assert_int_eq(net.f.irq, 1);
+	take(got, &status);
+	out(RTL8139_ISR, 2, RTL8139_ROK);
+	run_to(net.f.now + 1000000000);
+	ck_assert_int_eq(net.f.irq, 0);
+	ck_assert_uint_eq(net.f.deadline, DEV_NO_DEADLINE);
+	/* Whoever reads nothing is left alone in the end, until he reads again. */
+	ck_assert(receive(fakenet_mac, 100, 3));
+	ck_assert(receive(fakenet_mac, 100, 4));
+	run_to(net.f.now + 1000000000);
+	ck_assert_uint_eq(net.f.deadline, DEV_NO_DEADLINE);
+	take(got, &status);
+	ck_assert_uint_eq(net.f.deadline, net.f.now + REMINDER_NS);
+}
+END_TEST
+
 START_TEST(ring_without_memory)
 {
 	power_on();
@@ -446,4 +482,5 @@ END_TEST
 FAKEDEV_MAIN("rtl8139", identity_and_reset_state, registers_of_any_width, timer_counts_at_33_mhz,
 	     eeprom, transmits_in_turn, bad_descriptors_are_aborted,
 	     transmitter_waits_for_the_back_end, receives_into_the_ring, ring_wraps,
-	     full_ring_makes_the_back_end_wait, ring_without_memory, address_filter, loopback)
+	     full_ring_makes_the_back_end_wait,
+	     frames_in_the_ring_are_called_to_mind, ring_without_memory, address_filter, loopback)

@@ -26,6 +26,7 @@ struct host_net {
 	int event;			/* wakes the thread */
 	struct pollset polls;
 	bool news;			/* frames were delivered since the last kick */
+	bool captured;			/* the oldest frame of the guest is in the capture */
 	atomic_bool sleeping;		/* the thread is going to sleep: wake it */
 	atomic_bool kicked;		/* a kick is under way, or the VM leaves frames there */
 	atomic_bool refused;		/* the VM waits until it can send */
@@ -105,10 +106,13 @@ static bool send_frames(struct host_net *n)
 	uint32_t len;
 
 	while ((frame = framering_peek(&n->from_guest, &len))) {
+		/* First: an answer may come before send() returns. */
+		if (n->pcap && !n->captured)
+			pcap_frame(n->pcap, frame, len);
+		n->captured = true;
 		if (!n->ops->send(n->back, frame, len))
 			return false;
-		if (n->pcap)
-			pcap_frame(n->pcap, frame, len);
+		n->captured = false;
 		framering_pop(&n->from_guest, len);
 		add(&n->sent);
 	}
