@@ -17,6 +17,7 @@
 #define STR_(x) #x
 #define STR(x) STR_(x)
 
+/* No numeric labels that others use: 1b may be meant to be one in front of the site. */
 static const char site_macros[] =
 	".macro lilyvm.note\n"
 	".purgem lilyvm.note\n"
@@ -24,9 +25,9 @@ static const char site_macros[] =
 	".endm\n"
 	".pushsection " RT_NOTE_SECTION ",\"G\",@note," RT_NOTE_SECTION ",comdat\n"
 	".balign 4\n"
-	".long 2f-1f, 4, " STR(RT_NOTE_ABI) "\n"
-	"1: .asciz \"" RT_NOTE_NAME "\"\n"
-	"2: .balign 4\n"
+	".long 7, 4, " STR(RT_NOTE_ABI) "\n"
+	".asciz \"" RT_NOTE_NAME "\"\n"
+	".balign 4\n"
 	".long " STR(RT_ABI_VERSION) "\n"
 	".popsection\n"
 	".endm\n"

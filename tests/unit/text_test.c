@@ -299,6 +299,27 @@ START_TEST(parameters)
 }
 END_TEST
 
+/* 1b behind a site may be a label in front of it: ours must be out of the way. */
+START_TEST(labels_of_ours_are_none_of_others)
+{
+	struct error e;
+	int r;
+	struct text *t = rewrite("1: mov (%eax), %fs\n\\op 1b\ncli\n", &e, &r);
+
+	ck_assert_int_eq(r, 0);
+	body(t);
+	for (const char *p = t->out.at; (p = strchr(p, ':')); p++) {
+		const char *start = p;
+
+		while (start > t->out.at && start[-1] >= '0' && start[-1] <= '9')
+			start--;
+		if (start < p && strncmp(start, "9870000", 7) != 0)
+			ck_assert_str_eq(start, strstr(t->out.at, "1: lilyvm.site"));
+	}
+	discard(t);
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static const struct { const char *in, *message; bool bits64; } refused[] = {
@@ -427,6 +448,7 @@ int main(void)
 	ADD_EACH(tc, form, forms);
 	ADD_EACH(tc, is_left_as_it_is, harmless);
 	ADD_EACH(tc, parameters, parametric);
+	tcase_add_test(tc, labels_of_ours_are_none_of_others);
 	ADD_EACH(tc, is_refused, refused);
 	tcase_add_test(tc, empty_64bit_text_is_a_probe);
 	tcase_add_test(tc, sixteen_bit_code);
