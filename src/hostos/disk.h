@@ -13,7 +13,7 @@ struct host_disk;
 
 /*
  * Opens a raw image (file or block device) whose size is a positive multiple
- * of 512.  readonly: never written, writes fail with EROFS.  snapshot: writes
+ * of 512; path must stay.  readonly: never written, writes fail with EROFS.  snapshot: writes
  * are kept in memory only.  The image is locked against other processes:
  * exclusively when it may be written, else shared.  kick(ctx) is called from the
  * worker thread after each completion: the owner must then call

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,8 @@ struct queue {
 
 struct host_disk {
 	int fd;
+	const char *path;
+	bool told[3];			/* of a failure, by kind of request; the worker's */
 	uint64_t size;
 	bool readonly;
 	struct overlay *overlay;	/* a snapshot's writes, else NULL */
@@ -183,6 +186,22 @@ static int carry_out(struct host_disk *d, const struct dev_block_request *r)
 
 /* The worker thread. */
 
+/* The guest sees an I/O error; what the host has said is for who runs it. */
+static void tell(struct host_disk *d, const struct dev_block_request *r)
+{
+	static const char *const names[] = {
+		[DEV_BLOCK_READ] = "read", [DEV_BLOCK_WRITE] = "write", [DEV_BLOCK_FLUSH] = "flush",
+	};
+	bool full = r->result == ENOSPC || r->result == EDQUOT || r->result == EFBIG;
+
+	if (d->told[r->op] || r->result == EINVAL || r->result == EROFS)
+		return;
+	d->told[r->op] = true;
+	fprintf(stderr, "lilyvm: disk %s: cannot %s (%s): the guest sees an I/O error; %s\n",
+		d->path, names[r->op], strerror(r->result),
+		full ? "make room on the host" : "look at the host's disk");
+}
+
 static void *worker(void *arg)
 {
 	struct host_disk *d = arg;
@@ -196,6 +215,8 @@ static void *worker(void *arg)
 			break;
 		pthread_mutex_unlock(&d->lock);
 		r->result = carry_out(d, r);
+		if (r->result)
+			tell(d, r);
 		pthread_mutex_lock(&d->lock);
 		put(&d->done, r);
 		if (--d->pending == 0)
@@ -373,6 +394,7 @@ int host_disk_open(struct host_disk **disk, const char *path, bool readonly, boo
 	if (!d)
 		return fail(e, ST_HOST, "disk %s: out of memory", path);
 	d->fd = -1;
+	d->path = path;
 	d->readonly = readonly;
 	d->kick = kick;
 	d->ctx = ctx;
