@@ -95,7 +95,7 @@ static int set_model(struct nic_config *nic, char *value, struct error *e)
 		[NIC_RTL8139] = "rtl8139",
 	};
 
-	for (unsigned i = NIC_VIRTIO; i < COUNT(names); i++)
+	for (unsigned i = 0; i < COUNT(names); i++)
 		if (!strcmp(value, names[i])) {
 			nic->model = (enum nic_model)i;
 			return 0;

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Fetching: the instruction at eip as the guest's compiler wrote it, though its
- * bytes may have been replaced by substitutes and jumps to trampolines.
+ * bytes may have been replaced by substitutes, jumps to trampolines and, in a kernel
+ * built with lilyvm-cc, the forms of runtime/abi.h.
  */
 #include "monitor/machine.h"
+
+#include "rewriter/site.h"
 
 #include <string.h>
 
 /* Reads the 16 bytes at linear address a; what lies behind the end of the
  * instruction may be missing. */
-static bool read_code(struct vm *vm, uint32_t a, uint8_t bytes[16], unsigned bits, struct fault *f)
+static bool read_code(struct vm *vm, uint32_t a, uint8_t bytes[16], enum insncache_mode mode,
+		      struct fault *f)
 {
 	uint32_t how = ACC_EXEC | (vm->cpu.cpl == 3 ? ACC_USER : ACC_READ);
 	uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK);
@@ -23,7 +27,7 @@ static bool read_code(struct vm *vm, uint32_t a, uint8_t bytes[16], unsigned bit
 		return false;
 	if (gmem_read(vm, GVA(a + room), bytes + room, 16 - room, how, &next))
 		return true;
-	if (insn_decode(&probe, bytes, room, bits) >= 0)
+	if (insn_decode(&probe, bytes, room, mode == INSN_16 ? 16 : 32) >= 0)
 		return true;
 	*f = next;
 	return false;
@@ -47,6 +51,40 @@ static bool unpatch(struct vm *vm, uint32_t a, uint64_t gpa, uint8_t bytes[16], 
 	return false;
 }
 
+/* The site at a, whose first 16 bytes are given; false: there is none. */
+static bool decode_site(struct vm *vm, uint32_t a, const uint8_t bytes[16], struct insn *insn)
+{
+	uint8_t all[SITE_MAX];
+	uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK);
+	struct fault f;
+	int len = site_decode(insn, bytes, 16);
+
+	if (len >= 0)
+		return len > 0;
+	if (room > SITE_MAX || gmem_read(vm, GVA(a), all, SITE_MAX, ACC_READ, &f))
+		room = SITE_MAX;
+	return gmem_read(vm, GVA(a), all, room, ACC_READ, &f) && site_decode(insn, all, room) > 0;
+}
+
+/* Decodes what is not in the cache: raw is what memory holds, original what was there
+ * before it was patched. */
+static const struct insn *decode(struct vm *vm, uint32_t a, const uint8_t raw[16],
+				 const uint8_t original[16], enum insncache_mode mode)
+{
+	struct insn insn;
+
+	if (mode != INSN_SITES || !decode_site(vm, a, original, &insn))
+		insn_decode(&insn, original, 16, mode == INSN_16 ? 16 : 32);
+	return insncache_put(&vm->insns, a, raw, &insn, mode);
+}
+
+static enum insncache_mode fetch_mode(const struct vm *vm)
+{
+	if (!(vm->cpu.seg[S_CS].attr & SEG_DB))
+		return INSN_16;
+	return vm->rt.abi && !vm->cpu.cpl ? INSN_SITES : INSN_32;
+}
+
 static const struct insn *valid(const struct insn *insn, struct fault *f)
 {
 	if (insn->cls != IC_INVALID)
@@ -56,7 +94,8 @@ static const struct insn *valid(const struct insn *insn, struct fault *f)
 }
 
 /* Kernel code in a page that runs directly, and so has been patched. */
-static const struct insn *fetch_patched(struct vm *vm, uint32_t a, unsigned bits, struct fault *f)
+static const struct insn *fetch_patched(struct vm *vm, uint32_t a, enum insncache_mode mode,
+					struct fault *f)
 {
 	struct fetch_page *fp = &vm->fetch;
 	uint8_t raw[16], original[16];
@@ -78,14 +117,14 @@ static const struct insn *fetch_patched(struct vm *vm, uint32_t a, unsigned bits
 	}
 	if ((a & ~PAGE_MASK) <= PAGE_SIZE - 16)
 		memcpy(raw, fp->bytes + (a & ~PAGE_MASK), 16);
-	else if (!read_code(vm, a, raw, bits, f))
+	else if (!read_code(vm, a, raw, mode, f))
 		return NULL;
-	insn = insncache_find(&vm->insns, a, raw, bits);
+	insn = insncache_find(&vm->insns, a, raw, mode);
 	if (!insn) {
 		memcpy(original, raw, 16);
 		if (!unpatch(vm, a, fp->gpa | (a & ~PAGE_MASK), original, f))
 			return NULL;
-		insn = insncache_put(&vm->insns, a, raw, original, bits);
+		insn = decode(vm, a, raw, original, mode);
 	}
 	return valid(insn, f);
 }
@@ -116,13 +155,15 @@ const struct insn *fetch_insn(struct vm *vm, struct fault *f)
 {
 	struct vcpu *c = &vm->cpu;
 	uint32_t a = c->seg[S_CS].base + c->eip;
-	unsigned bits = c->seg[S_CS].attr & SEG_DB ? 32 : 16;
+	enum insncache_mode mode = fetch_mode(vm);
+	const struct insn *insn;
 	uint8_t bytes[16];
 
 	if (c->cpl == 0 && may_be_patched(vm, a))
-		return fetch_patched(vm, a, bits, f);
-	if (!read_code(vm, a, bytes, bits, f))
+		return fetch_patched(vm, a, mode, f);
+	if (!read_code(vm, a, bytes, mode, f))
 		return NULL;
 	restore_shared(vm, a, bytes);
-	return valid(insncache_get(&vm->insns, a, bytes, bits), f);
+	insn = insncache_find(&vm->insns, a, bytes, mode);
+	return valid(insn ? insn : decode(vm, a, bytes, bytes, mode), f);
 }

@@ -40,6 +40,7 @@ struct image {
 	unsigned nsymbols;
 	uint32_t setup_size;	/* bzImage: bytes of real-mode setup */
 	uint16_t protocol;	/* bzImage: boot protocol version */
+	uint32_t runtime_abi;	/* built with lilyvm-cc for that version of runtime/abi.h; 0: not */
 };
 
 /* Reads and recognizes a kernel file; 0, or -1 with *e. Any input is safe. */

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE		/* memmem */
 /* ELF kernels: checked reading through libelf, and placing into guest RAM. */
 #include "monitor/load_parts.h"
+#include "runtime/abi.h"
 
 #include <gelf.h>
 #include <libelf.h>
@@ -323,31 +324,86 @@ static int read_symbols(struct image *img, Elf *elf, const GElf_Shdr *sh, struct
 	return 0;
 }
 
+/* The notes of lilyvm-cc in size bytes at off of the file (ELF, "Note Section"). */
+static int read_notes(struct image *img, uint64_t off, uint64_t size, struct error *e)
+{
+	static const char name[] = RT_NOTE_NAME;
+	const uint8_t *p = img->elf + off, *end = p + size;
+	uint64_t namesz, descsz;
+	uint32_t abi;
+
+	for (; end - p >= 12; p += 12 + namesz + descsz) {
+		namesz = (le32(p) + 3ull) & ~3ull;
+		descsz = (le32(p + 4) + 3ull) & ~3ull;
+		if (namesz + descsz > (uint64_t)(end - p) - 12)
+			return 0;	/* not for us to judge */
+		if (le32(p + 8) != RT_NOTE_ABI || le32(p) != sizeof name || le32(p + 4) != 4 ||
+		    memcmp(p + 12, name, sizeof name))
+			continue;
+		abi = le32(p + 12 + namesz);
+		if (!abi || (img->runtime_abi && img->runtime_abi != abi))
+			return fail(e, ST_IMAGE, "%s: built with lilyvm-cc of different versions "
+				    "(runtime %u and %u): build all of it with one",
+				    img->path, img->runtime_abi, abi);
+		img->runtime_abi = abi;
+	}
+	return 0;
+}
+
+/* A stripped kernel has its notes in a segment only. */
+static int read_note_segments(struct image *img, Elf *elf, struct error *e)
+{
+	size_t n;
+
+	if (elf_getphdrnum(elf, &n))
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr ph;
+
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE &&
+		    inside(ph.p_offset, ph.p_filesz, img->elf_size) &&
+		    read_notes(img, ph.p_offset, ph.p_filesz, e))
+			return -1;
+	}
+	return 0;
+}
+
 static int read_section_headers(struct image *img, Elf *elf, const struct elf_layout *l,
 				struct error *e)
 {
 	size_t names = 0;
+	bool sites = false;
 	GElf_Ehdr eh;
 
 	if (!gelf_getehdr(elf, &eh))
 		return damaged(img, elf_errmsg(-1), e);
+	if (read_note_segments(img, elf, e))
+		return -1;
 	if (!eh.e_shoff)
 		return 0;
 	if (!inside(eh.e_shoff, (eh.e_shnum ? eh.e_shnum : 1) * sizeof(Elf32_Shdr), img->elf_size))
 		return damaged(img, "the section headers end beyond the file", e);
 	elf_getshdrstrndx(elf, &names);
 	for (Elf_Scn *scn = elf_nextscn(elf, NULL); scn; scn = elf_nextscn(elf, scn)) {
+		const char *name;
 		GElf_Shdr sh;
 
 		if (!gelf_getshdr(scn, &sh))
 			return damaged(img, elf_errmsg(-1), e);
 		if (sh.sh_type != SHT_NOBITS && !inside(sh.sh_offset, sh.sh_size, img->elf_size))
 			return damaged(img, "a section ends beyond the file", e);
-		if (add_elf_section(img, l, &sh, elf_strptr(elf, names, sh.sh_name), e))
+		name = elf_strptr(elf, names, sh.sh_name);
+		sites |= name && !strcmp(name, RT_SITE_SECTION) && sh.sh_size;
+		if (add_elf_section(img, l, &sh, name, e))
+			return -1;
+		if (sh.sh_type == SHT_NOTE && read_notes(img, sh.sh_offset, sh.sh_size, e))
 			return -1;
 		if (sh.sh_type == SHT_SYMTAB && read_symbols(img, elf, &sh, e))
 			return -1;
 	}
+	if (sites && !img->runtime_abi)
+		return fail(e, ST_IMAGE, "%s: built with lilyvm-cc, but its note (section %s) is "
+			    "lost; keep it in the linker script", img->path, RT_NOTE_SECTION);
 	return 0;
 }
 

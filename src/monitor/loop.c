@@ -15,6 +15,8 @@
 /* Instructions to interpret in search of the next sensitive one: less than what
  * one trap costs. */
 #define AHEAD_BUDGET 24
+/* The same where all of them leave through the gate. */
+#define AHEAD_GATE 4
 /* A site whose successor is never near is tried again now and then. */
 #define AHEAD_RETRY 32
 /* Accesses to one page that are interpreted before a short-lived mapping is made. */
@@ -98,19 +100,19 @@ static bool can_go_ahead(const struct vm *vm)
  * none was near or something else came up. */
 static bool go_ahead_once(struct vm *vm)
 {
+	unsigned n, budget = vm->rt.abi ? AHEAD_GATE : AHEAD_BUDGET;
 	const struct insn *insn;
 	enum interp_result r;
 	struct fault f;
-	unsigned n;
 
-	for (n = 0; n < AHEAD_BUDGET && can_go_ahead(vm); n++) {
+	for (n = 0; n < budget && can_go_ahead(vm); n++) {
 		bool sensitive;
 
 		insn = fetch_insn(vm, &f);
 		if (!insn || (insn->kind == IK_NONE && !interp_can(insn)))
 			return false;
-		/* With a trampoline it would not trap. */
-		sensitive = insn->kind != IK_NONE &&
+		/* In a fast form, or with a trampoline, it would not trap. */
+		sensitive = insn->kind != IK_NONE && insn->site != SITE_FAST &&
 			    !(vm->frames[vm->fetch.gpa >> PAGE_SHIFT].tramps &&
 			      tramp_covering(vm, vm->cpu.eip));
 		r = step(vm, insn, &f);
@@ -287,6 +289,18 @@ static bool interpret_access(struct vm *vm)
 	}
 }
 
+/* What stands for an instruction reaches memory that the instruction does not. */
+static bool at_site(struct vm *vm)
+{
+	const struct insn *insn;
+	struct fault f;
+
+	if (!vm->rt.abi)
+		return false;
+	insn = fetch_insn(vm, &f);
+	return insn && insn->site;
+}
+
 static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 {
 	uint32_t how = error & PF_W ? ACC_WRITE : error & PF_I ? ACC_EXEC : ACC_READ;
@@ -295,14 +309,18 @@ static void kernel_page_fault(struct vm *vm, uint32_t a, uint32_t error)
 	struct fault f;
 
 	vm->stats.trap_pf++;
-	/* sti or popf with an interrupt pending. */
-	if (vm->tramps.on && (a & PAGE_MASK) == RT_IF) {
+	/* sti, popf or iret with an interrupt pending. */
+	if (vm->rt.on && (a & PAGE_MASK) == RT_IF) {
 		loop_step(vm);
 		return;
 	}
 	if (vm->debug.on && debug_fault(vm, a))
 		return;
 	if (!mmu_translate(vm, GVA(a), how, &w, &f)) {
+		if (at_site(vm)) {
+			loop_step(vm);
+			return;
+		}
 		TRACE(vm, TRACE_MMU, "kernel page fault at %08x, error %x, eip %08x", a, f.error,
 		      vm->cpu.eip);
 		trap_exception(vm, &f);
@@ -340,7 +358,7 @@ static void raise_host_exception(struct vm *vm, unsigned vector, uint32_t error)
 static bool in_jump(const struct vm *vm)
 {
 	uint32_t a = vm->cpu.seg[S_CS].base + vm->cpu.eip;
-	const struct tramp *t = vm->tramps.on ? tramp_covering(vm, a) : NULL;
+	const struct tramp *t = vm->rt.on ? tramp_covering(vm, a) : NULL;
 
 	return t && (t->site != a || (vm->cpu.eflags & FL_TF));
 }
@@ -453,16 +471,52 @@ static void note_exit(struct vm *vm, int exit, enum phase why)
 		exits_note(vm, why, 0, 0);
 }
 
+/* The registers come back; where eip was stopped. */
+static enum runtime_stop come_back(struct vm *vm, int exit, uint32_t real)
+{
+	struct vcpu *c = &vm->cpu;
+	struct host_cpu *hc = vm->hc;
+	uint32_t eip = c->eip;
+	enum runtime_stop stop;
+
+	memcpy(c->gpr, hc->gpr, sizeof c->gpr);
+	c->eip = hc->eip;
+	if (exit == HOST_EXIT_GATE)
+		c->eip = *runtime_word(vm, RT_EXIT) ? *runtime_word(vm, RT_EXIT) : RT_GATE;
+	c->eflags = (c->eflags & ~real) | (hc->eflags & real);
+	stop = runtime_leave(vm);
+	tramp_leave(vm);
+	if (c->eip != eip)
+		c->shadow = false;
+	return stop;
+}
+
+static void gate_exit(struct vm *vm)
+{
+	vm->stats.kernel_gates++;
+	tramp_passed(vm);
+	loop_step(vm);
+}
+
+/* A kick comes at any instruction. */
+static void kick_exit(struct vm *vm)
+{
+	vm->stats.kernel_kicks++;
+	if ((vm->cpu.eflags & FL_IF) && runtime_behind_sti(vm))
+		vm->cpu.shadow = true;
+}
+
 void loop_enter(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
 	struct host_cpu *hc = vm->hc;
 	uint32_t tf = vm->debug.direct ? FL_TF : 0, real = REAL_FLAGS & ~tf & ~c->no_flags;
+	enum runtime_stop stop;
 	enum phase why;
 	int exit;
 
 	check_entry(vm);
-	tramp_enter(vm);
+	runtime_enter(vm);
 	segment_to_host(vm, hc);
 	memcpy(hc->gpr, c->gpr, sizeof hc->gpr);
 	hc->eip = c->eip;
@@ -470,6 +524,9 @@ void loop_enter(struct vm *vm)
 	vm->stats.kernel_runs++;
 	stats_phase(&vm->stats, PHASE_kernel);
 	exit = host_enter(hc);
+	/* Without a gate routines leave by a trap in its page. */
+	if (exit == HOST_EXIT_TRAP && vm->rt.abi && hc->eip == RT_GATE)
+		exit = HOST_EXIT_GATE;
 	why = exit_phase(exit, hc);
 	stats_phase(&vm->stats, why);
 	if (exit == HOST_EXIT_BADSEG) {
@@ -478,27 +535,17 @@ void loop_enter(struct vm *vm)
 		       c->seg[S_CS].sel, c->seg[S_SS].sel, c->seg[S_DS].sel);
 		return;
 	}
-	if (exit == HOST_EXIT_GATE)
-		hc->eip = tramp_exit(vm);
-	if (hc->eip != c->eip)
-		c->shadow = false;
-	memcpy(c->gpr, hc->gpr, sizeof c->gpr);
-	c->eip = hc->eip;
-	c->eflags = (c->eflags & ~real) | (hc->eflags & real);
-	tramp_leave(vm);
+	stop = come_back(vm, exit, real);
 	note_exit(vm, exit, why);
-	switch (exit) {
-	case HOST_EXIT_KICK:
-		vm->stats.kernel_kicks++;
-		break;
-	case HOST_EXIT_GATE:
-		vm->stats.kernel_gates++;
-		tramp_passed(vm);
+	if (exit == HOST_EXIT_KICK)
+		kick_exit(vm);
+	else if (exit == HOST_EXIT_GATE)
+		gate_exit(vm);
+	else if (stop == RUNTIME_SITE && hc->trapno != VEC_PF)
+		/* A step, or what the emulator finds again at the site. */
 		loop_step(vm);
-		break;
-	default:
+	else
 		kernel_trap(vm);
-	}
 }
 
 static void kernel_run(struct vm *vm)

@@ -20,6 +20,7 @@
 #include "monitor/mirror.h"
 #include "monitor/mmu.h"
 #include "monitor/platform.h"
+#include "monitor/runtime.h"
 #include "monitor/stats.h"
 #include "monitor/trace.h"
 #include "monitor/trampoline.h"
@@ -104,6 +105,7 @@ struct vm {
 	struct exits exits;
 	struct trace trace;
 	struct debug debug;
+	struct runtime rt;
 	struct tramps tramps;
 	struct ahead_site ahead[AHEAD_SITES];
 	struct { uint32_t vpn; uint32_t count; } touch[TOUCH_SLOTS];

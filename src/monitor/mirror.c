@@ -263,8 +263,8 @@ static bool fill(struct view *v, uint32_t va, const struct walk *w)
 	struct walk nw;
 
 	va &= PAGE_MASK;
-	if (!v->us && tramp_in_window(va))
-		tramp_disable(v->vm, "the guest uses the window's addresses");
+	if (!v->us && runtime_window(va))
+		runtime_disable(v->vm, "the guest uses the addresses");
 	e = wanted(v, va, w);
 	if (!e || va < v->low_min)
 		return false;

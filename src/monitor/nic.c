@@ -82,14 +82,6 @@ static void kick(void *ctx)
 	host_kick(((struct vm *)ctx)->hc);
 }
 
-/* Kernels without drivers for virtio are old enough to have one for the RTL8139. */
-static enum nic_model model_of(const struct vm *vm, const struct nic_config *cfg)
-{
-	if (cfg->model != NIC_DEFAULT)
-		return cfg->model;
-	return image_wants_ide(&vm->image) ? NIC_RTL8139 : NIC_VIRTIO;
-}
-
 static int create(struct vm *vm, unsigned i, struct error *e)
 {
 	struct platform *p = &vm->plat;
@@ -101,7 +93,7 @@ static int create(struct vm *vm, unsigned i, struct error *e)
 	if (host_net_open(&n->host, &cfg->net, p->pcap, kick, vm, e))
 		return -1;
 	p->nnics = i + 1;
-	n->kind = &kinds[model_of(vm, cfg)];
+	n->kind = &kinds[cfg->model];
 	if (n->kind->isa)
 		wire_isa(vm, &n->wire, cfg->irq, n->kind->timer, n);
 	else

@@ -83,6 +83,7 @@ bool segment_load(struct vm *vm, int reg, uint16_t sel, struct fault *f)
 		if (reg == S_SS)
 			return refuse(f, VEC_GP, 0);
 		c->seg[reg] = (struct segment){ sel, 0, 0, 0 };
+		runtime_loaded(vm, &c->seg[reg], GVA(0), NULL);
 		return true;
 	}
 	if (!segment_descriptor(vm, sel, d, &where, f))
@@ -97,6 +98,8 @@ bool segment_load(struct vm *vm, int reg, uint16_t sel, struct fault *f)
 		s.attr |= 1;
 	}
 	c->seg[reg] = s;
+	if (reg != S_SS)
+		runtime_loaded(vm, &s, where, d);
 	return true;
 }
 
@@ -131,6 +134,9 @@ void segment_to_host(struct vm *vm, struct host_cpu *hc)
 			hc->sel[i] = 0;
 		else if (segment_flat(s))
 			hc->sel[i] = HOST_DS32;
+		else if (i == S_DS && vm->rt.abi)
+			/* Sites reach the window through it: they trap then. */
+			hc->sel[i] = 0;
 		else if ((i == S_FS || i == S_GS) && hc->has_bases && s->limit == 0xffffffff)
 			hc->sel[i] = HOST_DS32;
 		else

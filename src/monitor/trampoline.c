@@ -195,10 +195,12 @@ static void emit_sensitive(struct emitter *m, const struct insn *insn)
 }
 
 /* Exceptions by design stay what they are. */
-static bool has_form(const struct tramps *ts, const struct insn *insn)
+static bool has_form(const struct vm *vm, const struct insn *insn)
 {
+	if (insn->site)
+		return false;
 	return has_fast_form(insn) ||
-	       (ts->gate && (insn->cls == IC_SILENT || insn->cls == IC_PRIVILEGED));
+	       (vm->rt.gate && (insn->cls == IC_SILENT || insn->cls == IC_PRIVILEGED));
 }
 
 /* A harmless instruction; relative branches are bent to their targets. */
@@ -341,7 +343,7 @@ static bool emit_one(struct vm *vm, struct emitter *m, bool *after_sti)
 		return true;
 	}
 	if (insn->kind != IK_NONE) {
-		if (!has_form(&vm->tramps, insn))
+		if (!has_form(vm, insn))
 			return false;
 		emit_sensitive(m, insn);
 	} else if (m->gated == m->t.site + m->at) {
@@ -379,16 +381,6 @@ static bool read_original(struct vm *vm, struct emitter *m)
 			memcpy(t->original + k, b, TRAMP_JUMP - k);
 	}
 	return true;
-}
-
-static uint8_t *window_at(struct vm *vm, uint32_t a)
-{
-	return vm->tramps.alias + (a - WINDOW_START);
-}
-
-static uint32_t *window_word(struct vm *vm, uint32_t a)
-{
-	return (uint32_t *)window_at(vm, a);
 }
 
 /* Only pages in use are there at all: an access of the guest to anything else in
@@ -434,7 +426,7 @@ static bool install(struct vm *vm, struct emitter *m)
 	*t = m->t;
 	own(ts, t, i + 1);
 	open_pages(ts, t);
-	memcpy(window_at(vm, t->addr), m->code, m->n);
+	memcpy(vm->rt.alias + (t->addr - WINDOW_START), m->code, m->n);
 	rel = t->addr - (t->site + TRAMP_JUMP);
 	site[0] = 0xe9;
 	memcpy(site + 1, &rel, 4);
@@ -570,7 +562,7 @@ static void heat(struct vm *vm, uint8_t limit, bool access)
 	if (ts->heat[slot].count == NEVER || ++ts->heat[slot].count < limit)
 		return;
 	if (window_taken(vm)) {
-		tramp_disable(vm, "the guest has mapped the window's addresses");
+		runtime_disable(vm, "the guest has mapped the addresses");
 		return;
 	}
 	t = tramp_covering(vm, site);
@@ -579,13 +571,13 @@ static void heat(struct vm *vm, uint8_t limit, bool access)
 
 void tramp_heat(struct vm *vm, const struct insn *insn)
 {
-	if (vm->tramps.on && has_form(&vm->tramps, insn))
+	if (vm->rt.on && has_form(vm, insn))
 		heat(vm, HOT, false);
 }
 
 void tramp_heat_access(struct vm *vm)
 {
-	if (vm->tramps.gate)
+	if (vm->rt.gate)
 		heat(vm, HOT_ACCESS, true);
 }
 
@@ -683,59 +675,7 @@ void tramp_clear(struct vm *vm)
 	memset(vm->tramps.heat, 0, sizeof vm->tramps.heat);
 }
 
-void tramp_disable(struct vm *vm, const char *why)
-{
-	if (!vm->tramps.on)
-		return;
-	TRACE(vm, TRACE_CPU, "no trampolines any more: %s", why);
-	tramp_clear(vm);
-	vm->tramps.on = vm->tramps.gate = false;
-	host_low_unmap(WINDOW_START, WINDOW_SIZE);
-}
-
-int tramp_init(struct vm *vm, struct error *e)
-{
-	void *alias;
-
-	if (host_window_create(WINDOW_START, WINDOW_SIZE, RT_GATE, &alias, e))
-		return -1;
-	vm->tramps.alias = alias;
-	vm->tramps.rights = HP_R | HP_W;
-	vm->tramps.on = true;
-	if (host_gate_install(vm->hc, RT_GATE, window_at(vm, RT_GATE))) {
-		memcpy(window_at(vm, RT_HC), &vm->hc, sizeof vm->hc);
-		vm->tramps.gate = !host_low_protect(RT_GATE, PAGE_SIZE, HP_R | HP_X);
-	}
-	return 0;
-}
-
-/* ---- entering and leaving ---- */
-
-/* Flags that only the emulator keeps right: with one of them set, pushf and
- * popf must trap. */
-#define ODD_FLAGS (FL_IOPL | FL_NT | FL_VM | FL_AC | FL_VIF | FL_VIP)
-
-void tramp_enter(struct vm *vm)
-{
-	struct tramps *ts = &vm->tramps;
-	const struct vcpu *c = &vm->cpu;
-	unsigned rights = HP_R | HP_W;
-	int i;
-
-	if (!ts->on)
-		return;
-	*window_word(vm, RT_IF) = c->eflags & FL_IF ? RT_IF_SET : RT_IF_CLEAR;
-	for (i = 0; i < S_COUNT; i++)
-		*window_word(vm, RT_SEL(i)) = c->seg[i].sel;
-	if (c->eflags & ODD_FLAGS)
-		rights = 0;
-	else if (platform_intr(&vm->plat))
-		rights = HP_R;
-	if (rights != ts->rights) {
-		host_low_protect(RT_IF, PAGE_SIZE, rights);
-		ts->rights = rights;
-	}
-}
+/* ---- leaving ---- */
 
 static const struct undo_step {
 	uint8_t words;			/* to be taken off the stack */
@@ -775,10 +715,7 @@ void tramp_leave(struct vm *vm)
 	uint16_t id;
 	int i;
 
-	if (!ts->on)
-		return;
-	cpu_set_flags(c, *window_word(vm, RT_IF) == RT_IF_SET ? FL_IF : 0, FL_IF);
-	if (!tramp_in_window(c->eip))
+	if (!vm->rt.on || !runtime_window(c->eip))
 		return;
 	id = ts->owner[(c->eip - WINDOW_START) / TRAMP_GRANULE];
 	if (!id)
@@ -791,9 +728,4 @@ void tramp_leave(struct vm *vm)
 			c->eip = t->site + t->point[i].guest;
 			return;
 		}
-}
-
-uint32_t tramp_exit(struct vm *vm)
-{
-	return *window_word(vm, RT_EXIT);
 }

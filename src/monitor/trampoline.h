@@ -12,7 +12,6 @@
 #ifndef LILYVM_TRAMPOLINE_H
 #define LILYVM_TRAMPOLINE_H
 
-#include "error.h"
 #include "rewriter/insn.h"
 #include "runtime/abi.h"
 #include "types.h"
@@ -47,10 +46,6 @@ struct tramp {
 };
 
 struct tramps {
-	bool on;
-	uint8_t *alias;			/* the monitor's view of the window */
-	bool gate;			/* what has no fast form leaves without a trap */
-	unsigned rights;		/* of the page of RT_IF, HP_* */
 	struct tramp tramp[TRAMP_MAX];
 	unsigned n;			/* used so far; freed ones are reused */
 	uint16_t hash[TRAMP_HASH];
@@ -60,11 +55,8 @@ struct tramps {
 	uint32_t landed[TRAMP_LANDED];	/* where code was seen to branch into a jump */
 };
 
-/* Makes the window; the guest has been told to leave it free. */
-int tramp_init(struct vm *vm, struct error *e);
-/* Forgets all trampolines (reset) or gives the window up for good. */
+/* Takes all trampolines out (reset). */
 void tramp_clear(struct vm *vm);
-void tramp_disable(struct vm *vm, const char *why);
 
 /* A sensitive instruction trapped at the current eip: counts, and makes a
  * trampoline when it is hot and can have one. */
@@ -87,16 +79,7 @@ void tramp_restore(const struct vm *vm, uint64_t gpa, uint8_t *page);
 /* Takes the trampolines out of a frame of guest RAM. */
 void tramp_drop_frame(struct vm *vm, uint32_t frame);
 
-/* Before and after running kernel code: IF and selectors to and from the
- * window; eip out of a trampoline into the guest's code. */
-void tramp_enter(struct vm *vm);
+/* Kernel code was stopped: eip, if it is in a trampoline, back into the guest's code. */
 void tramp_leave(struct vm *vm);
-/* The eip of the sensitive instruction that took the gate. */
-uint32_t tramp_exit(struct vm *vm);
-
-static inline bool tramp_in_window(uint32_t a)
-{
-	return a >= WINDOW_START && a < WINDOW_START + WINDOW_SIZE;
-}
 
 #endif

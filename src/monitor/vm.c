@@ -129,6 +129,20 @@ static int open_gdb(struct vm *vm, struct error *e)
 	return gdb_open(&vm->gdb, vm, vm->cfg.gdb, vm->cfg.gdb_wait, kick_vm, vm, e);
 }
 
+/* Stock kernels: trampolines of Linux, which can be told to leave the window free.  (On
+ * CPUs without cpuid, popf in a trampoline would toggle EFLAGS.ID.) */
+static int create_window(struct vm *vm, struct error *e)
+{
+	unsigned abi = vm->image.runtime_abi;
+	bool told = leaves_window(&vm->image);
+
+	if (!abi && !(told && cpu_has_cpuid(vm->model)))
+		return 0;
+	if (told && asprintf(&vm->cmdline, "reservetop=%u %s", WINDOW_RESERVE, vm->cfg.append) < 0)
+		return fail(e, ST_HOST, "out of memory");
+	return runtime_init(vm, abi, e);
+}
+
 int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 {
 	struct vm *vm = calloc(1, sizeof *vm);
@@ -149,14 +163,7 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 		return -1;
 	pool_init(vm);
 	event_init(vm);
-	/* popf in a trampoline would toggle EFLAGS.ID. */
-	if (leaves_window(&vm->image) && cpu_has_cpuid(vm->model)) {
-		if (asprintf(&vm->cmdline, "reservetop=%u %s", WINDOW_RESERVE, cfg->append) < 0)
-			return fail(e, ST_HOST, "out of memory");
-		if (tramp_init(vm, e))
-			return -1;
-	}
-	if (platform_create(vm, e) || load_kernel(vm, e))
+	if (create_window(vm, e) || platform_create(vm, e) || load_kernel(vm, e))
 		return -1;
 	platform_reset(vm);
 	return open_gdb(vm, e);
@@ -194,6 +201,7 @@ void vm_reset(struct vm *vm)
 	platform_reset(vm);
 	pool_free(vm);
 	tramp_clear(vm);
+	runtime_forget(vm);
 	view_clear(&vm->kview);
 	codemap_forget(vm->code, GPA(0), vm->ram.size);
 	memset(vm->frames, 0, vm->nframes * sizeof *vm->frames);

@@ -33,8 +33,7 @@ struct disk_config {
 	bool snapshot;			/* writes go to memory and are lost at exit */
 };
 
-/* NIC_DEFAULT: what the kernel is likely to have a driver for. */
-enum nic_model { NIC_DEFAULT, NIC_VIRTIO, NIC_NE2000, NIC_NE2000_ISA, NIC_RTL8139 };
+enum nic_model { NIC_VIRTIO, NIC_NE2000, NIC_NE2000_ISA, NIC_RTL8139 };
 
 struct nic_config {
 	enum nic_model model;

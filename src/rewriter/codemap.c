@@ -22,6 +22,7 @@
  * wrong: execution is followed from there, and what it contradicts is undone.
  */
 #include "rewriter/bits.h"
+#include "rewriter/site.h"
 #include "rewriter/rewriter.h"
 #include "rewriter/sweep.h"
 
@@ -354,7 +355,7 @@ static int choose(struct codemap *map, const uint8_t *code, uint32_t size, uint3
 	struct insn in;
 	int subst;
 
-	if (insn_decode(&in, code + off, size - off, 32) <= 0)
+	if (site_insn(&in, code + off, size - off) <= 0)
 		return -1;
 	subst = subst_byte(&in, code[off + in.opoff]);
 	if (subst < 0)
@@ -628,7 +629,7 @@ static struct start sync_start(const uint8_t *prev, const uint8_t *view)
 	memcpy(code, prev + PAGE_SIZE - SYNC, SYNC);
 	memcpy(code + SYNC, view, SLACK);
 	while (at < SYNC)
-		at += insn_decode(&in, code + at, sizeof(code) - at, 32) > 0 ? in.len : 1;
+		at += site_insn(&in, code + at, sizeof(code) - at) > 0 ? in.len : 1;
 	return (struct start){ at - SYNC, false };
 }
 
@@ -653,7 +654,7 @@ static struct start resume_start(struct scan *c, struct codepage *p, uint8_t *me
 	for (;;) {
 		uint32_t size = PAGE_SIZE - from + SLACK;
 
-		if (insn_decode(&in, code + at, size - at, 32) <= 0)
+		if (site_insn(&in, code + at, size - at) <= 0)
 			return (struct start){ 0, false };
 		if (!bit_test(p->bound, from + at)) {
 			if (from + at + in.len <= PAGE_SIZE)
@@ -709,7 +710,7 @@ static void scan_whole(struct scan *c, uint32_t entry)
 /* The length of the instruction at a boundary as the record has it. */
 static uint32_t old_length(const struct scan *c, uint32_t off)
 {
-	uint32_t end = off + 15 < PAGE_SIZE ? off + 15 : PAGE_SIZE;
+	uint32_t end = off + SITE_MAX < PAGE_SIZE ? off + SITE_MAX : PAGE_SIZE;
 
 	return bit_next(c->rec->bound, off + 1, end) - off;
 }
@@ -718,7 +719,7 @@ static uint32_t old_length(const struct scan *c, uint32_t off)
 static void rescan_change(struct scan *c, uint32_t from, uint32_t end)
 {
 	int before = bit_last(c->bound, from);
-	uint32_t at = before < 0 || from - (uint32_t)before > 14 ?
+	uint32_t at = before < 0 || from - (uint32_t)before >= SITE_MAX ?
 		      bit_next(c->bound, from, end) : (uint32_t)before;
 	struct insn in;
 
@@ -784,7 +785,7 @@ static int overrun(struct scan *c)
 	struct insn in;
 	uint32_t end;
 
-	if (last < (int)(PAGE_SIZE - 15) || !c->next || !c->next->scanned)
+	if (last < (int)(PAGE_SIZE - SITE_MAX) || !c->next || !c->next->scanned)
 		return -1;
 	if (sweep_decode(&c->s, &in, (uint32_t)last) <= 0)
 		return -1;
@@ -909,7 +910,7 @@ static uint32_t first_changed(struct scan *c, uint32_t from)
 	int before = from ? bit_last(c->rec->bound, from - 1) : -1;
 	struct insn in;
 
-	if (before >= 0 && from - (uint32_t)before < 15 &&
+	if (before >= 0 && from - (uint32_t)before < SITE_MAX &&
 	    (sweep_decode(&c->s, &in, (uint32_t)before) <= 0 || (uint32_t)before + in.len > from))
 		return (uint32_t)before;
 	return bit_next(c->rec->bound, from, PAGE_SIZE);

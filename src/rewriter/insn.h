@@ -59,6 +59,13 @@ enum insn_form {
 	IF_FAR,			/* far jmp and call: sensitive by the operands */
 };
 
+/* Is it written in a form of runtime/abi.h? */
+enum insn_site {
+	SITE_NONE,
+	SITE_FAST,		/* one that needs no exit */
+	SITE_EMULATE,		/* the call of the emulator */
+};
+
 /* Prefix bits. */
 #define IP_REP 0x01u		/* F3 */
 #define IP_REPNE 0x02u		/* F2 */
@@ -70,7 +77,8 @@ enum insn_form {
 /* A decoded instruction.  Opcode maps: 0x0NN one byte, 0xFNN for 0F NN,
  * 0x38NN / 0x3ANN for 0F 38 NN / 0F 3A NN; VEX/EVEX: 0xC5NN.. (length only). */
 struct insn {
-	uint8_t len;		/* in bytes, prefixes included: 1..15 */
+	uint8_t len;		/* in bytes, prefixes included: 1..15; of a site: all of it */
+	uint8_t site;		/* enum insn_site, by rewriter/site.h only */
 	uint8_t opoff;		/* offset of the first opcode byte (after the prefixes) */
 	uint8_t prefix;		/* IP_* */
 	uint8_t opsize;		/* operand size that the mode and prefixes select: 2 or 4 */

@@ -19,6 +19,7 @@
  */
 #include "rewriter/sweep.h"
 #include "rewriter/bits.h"
+#include "rewriter/site.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,8 @@ static uint32_t word_at(const struct sweep *s, uint32_t off)
 /* The unprefixed opcodes that are substitutes, decoded as what they really are. */
 static bool looks_copied(const struct insn *in)
 {
-	return ((in->opcode >= 0x6c && in->opcode <= 0x6f) || in->opcode == 0xe5 ||
-		in->opcode == 0xe7) && !(in->prefix & (IP_REP | IP_REPNE));
+	return !in->site && ((in->opcode >= 0x6c && in->opcode <= 0x6f) || in->opcode == 0xe5 ||
+			     in->opcode == 0xe7) && !(in->prefix & (IP_REP | IP_REPNE));
 }
 
 /* What the substitute in late code at offset off stands for, or -1. */
@@ -62,7 +63,7 @@ uint32_t sweep_fetch(struct sweep *s, uint32_t off, uint8_t *bytes)
 	int op;
 
 	memcpy(bytes, s->code + off, n);
-	if (s->late && insn_decode(&in, bytes, n, 32) > 0 && looks_copied(&in)) {
+	if (s->late && site_insn(&in, bytes, n) > 0 && looks_copied(&in)) {
 		op = original(s, off + in.opoff);
 		if (op >= 0)
 			bytes[in.opoff] = (uint8_t)op;
@@ -72,14 +73,14 @@ uint32_t sweep_fetch(struct sweep *s, uint32_t off, uint8_t *bytes)
 
 int sweep_decode(struct sweep *s, struct insn *in, uint32_t off)
 {
-	int len = insn_decode(in, s->code + off, s->size - off, 32);
+	int len = site_insn(in, s->code + off, s->size - off);
 	uint8_t bytes[SWEEP_FETCH];
 
 	if (len > 0 && s->late && looks_copied(in)) {
 		if (original(s, off + in->opoff) < 0)
 			in->kind = IK_NONE;	/* left as it is: running it is noticed */
 		else
-			len = insn_decode(in, bytes, sweep_fetch(s, off, bytes), 32);
+			len = site_insn(in, bytes, sweep_fetch(s, off, bytes));
 	}
 	s->decoded += in->len;
 	return len;
@@ -102,6 +103,8 @@ bool sweep_ends_flow(const struct insn *in)
 /* What no compiler and no kernel author writes in 32-bit text. */
 static bool implausible(const struct insn *in)
 {
+	if (in->site)
+		return false;
 	switch (in->opcode) {
 	case 0x27: case 0x2f: case 0x37: case 0x3f:		/* daa das aaa aas */
 	case 0xd4: case 0xd5: case 0xd6:			/* aam aad salc */

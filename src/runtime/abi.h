@@ -12,6 +12,7 @@
  *                  0x2000   RT_GATE: 64-bit code that leaves to the monitor
  *                  0x3000   RT_TABLE, and the routines that it points to
  *                           (src/runtime/routines.S)
+ *                  0x4000   RT_CACHE
  *                  0x8000   trampolines (src/monitor/trampoline.c)
  *
  * The window is asked of Linux by reservetop=; other kernels leave it free because
@@ -72,6 +73,24 @@
 #define RT_CR_OFFSET 0x40
 #define RT_CR(n) (RT_VCPU + RT_CR_OFFSET + 4 * (n))
 
+/* Between the routines and the monitor: the descriptor that a routine has loaded into
+ * es, ds, fs or gs since the guest was entered (an entry of RT_CACHE; 0: none), */
+#define RT_LOADED_OFFSET 0x60
+#define RT_LOADED(sreg) (RT_VCPU + RT_LOADED_OFFSET + 4 * (sreg))
+/* what a routine saves: its return address and the guest's registers, */
+#define RT_R_RET (RT_VCPU + 0x80)
+#define RT_R_EAX (RT_VCPU + 0x84)
+#define RT_R_ECX (RT_VCPU + 0x88)
+#define RT_R_EDX (RT_VCPU + 0x8c)
+#define RT_R_ESP (RT_VCPU + 0x90)
+#define RT_R_FLAGS (RT_VCPU + 0x94)
+/* the selector to load, where iret goes, */
+#define RT_R_VALUE (RT_VCPU + 0x98)
+#define RT_R_TARGET (RT_VCPU + 0x9c)
+/* the only CS that iret may return to by itself (-1: none), and the null descriptor. */
+#define RT_IRET_CS (RT_VCPU + 0xa0)
+#define RT_NULL (RT_VCPU + 0xa8)
+
 #define RT_GATE (WINDOW_START + 0x2000)
 
 /* ---- the table ---- */
@@ -87,6 +106,30 @@
 #define RT_LOAD(sreg) (10 + (sreg))
 #define RT_MOV(sreg, reg) (16 + 8 * (sreg) + (reg))
 #define RT_SLOTS 64
+
+/* Descriptors that routines may load, each at the place that its selector gives: the
+ * selector and (in the high half) the host's for it, the descriptor's linear address,
+ * and its two words as they were when the monitor loaded it. */
+#define RT_CACHE (WINDOW_START + 0x4000)
+#define RT_CACHE_ENTRIES 512
+#define RT_CACHE_INDEX(sel) ((sel) >> 2 & (RT_CACHE_ENTRIES - 1))
+
+/* Flags (TF IOPL NT VM AC VIF VIP) of which routines know nothing. */
+#define RT_ODD_FLAGS 0x1e7100
+
+/*
+ * How the guest's own state follows from the registers at an instruction of a
+ * routine: what to restore from RT_R_*, so that eip is at the site, or, with RU_DONE
+ * or RU_TARGET, behind it.
+ */
+#define RU_STACK 0x01	/* the return address is on the stack yet, else in RT_R_RET */
+#define RU_VALUE 0x02	/* under it, the selector that the site pushed */
+#define RU_AC 0x04	/* eax and ecx are saved */
+#define RU_DX 0x08
+#define RU_SP 0x10
+#define RU_FL 0x20
+#define RU_DONE 0x40	/* the instruction is carried out: eip is RT_R_RET */
+#define RU_TARGET 0x80	/* or RT_R_TARGET */
 
 /* Trampolines. */
 #define RT_CODE (WINDOW_START + 0x8000)

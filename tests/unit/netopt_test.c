@@ -28,7 +28,7 @@ START_TEST(user_defaults)
 
 	ck_assert_int_eq(one("user"), 0);
 	ck_assert_uint_eq(cfg.nnics, 1);
-	ck_assert_int_eq(nic->model, NIC_DEFAULT);
+	ck_assert_int_eq(nic->model, NIC_VIRTIO);
 	ck_assert_mem_eq(nic->mac, "\x52\x54\x00\x12\x34\x56", 6);
 	ck_assert_uint_eq(nic->mtu, 0);
 	ck_assert_int_eq(nic->net.kind, HOST_NET_USER);

@@ -27,13 +27,13 @@ static void setup(void)
 	vm = machine_new();
 	c = &vm->cpu;
 	machine_paging(vm);
-	ck_assert_int_eq(tramp_init(vm, &e), 0);
+	ck_assert_int_eq(runtime_init(vm, 0, &e), 0);
 	seed = 1;
 }
 
 static void teardown(void)
 {
-	free(vm->tramps.alias);
+	free(vm->rt.alias);
 	machine_free(vm);
 }
 
@@ -96,7 +96,7 @@ static const struct tramp *heat(unsigned off)
 
 static uint8_t *in_window(uint32_t a)
 {
-	return vm->tramps.alias + (a - WINDOW_START);
+	return vm->rt.alias + (a - WINDOW_START);
 }
 
 static uint8_t *in_ram(unsigned off)
@@ -179,7 +179,7 @@ static void window_shown(bool shown)
 static bool cpu_step(void)
 {
 	uint32_t eip = c->eip;
-	bool inside = tramp_in_window(eip);
+	bool inside = runtime_window(eip);
 	enum interp_result r;
 	struct insn insn;
 	struct fault f;
@@ -203,7 +203,7 @@ static void cpu_run(unsigned n)
 	const uint32_t real = FL_ARITH | FL_TF | FL_DF | FL_ID;
 	uint32_t guest = c->eflags, now;
 
-	tramp_enter(vm);
+	runtime_enter(vm);
 	window_shown(true);
 	c->eflags = (guest & real) | FL_IF | FL_FIXED;
 	while (n-- && cpu_step())
@@ -212,7 +212,8 @@ static void cpu_run(unsigned n)
 	window_shown(false);
 	c->eflags = (guest & ~real) | (now & real);
 	if (c->eip == RT_GATE)
-		c->eip = tramp_exit(vm);
+		c->eip = *runtime_word(vm, RT_EXIT);
+	ck_assert_int_eq(runtime_leave(vm), RUNTIME_OUTSIDE);
 	tramp_leave(vm);
 }
 
@@ -272,7 +273,7 @@ static const struct tramp *load_form(const struct form *form)
 	unsigned off, len;
 	struct insn insn;
 
-	vm->tramps.gate = form->gate;
+	vm->rt.gate = form->gate;
 	load_at(GUARDED, form->code, form->n);
 	/* The first sensitive one is hot. */
 	for (off = 0; off < form->n; off += len) {
@@ -447,7 +448,7 @@ static const struct { const char *name, *code; unsigned n; } shadowed[] = {
 
 START_TEST(sti_shadow)
 {
-	vm->tramps.gate = true;
+	vm->rt.gate = true;
 	load_at(GUARDED, shadowed[_i].code, shadowed[_i].n);
 	ck_assert_msg(!heat(0), "%s", shadowed[_i].name);
 	ck_assert(!memcmp(in_ram(0), "\xfb", 1));
@@ -493,7 +494,7 @@ START_TEST(window_taken)
 	machine_map(vm, c->cr3, RT_IF, WINDOW_RAM, PTE_P | PTE_W);
 	gmem_flush(vm);
 	ck_assert_ptr_null(heat(6));
-	ck_assert(!vm->tramps.on);
+	ck_assert(!vm->rt.on);
 	ck_assert_uint_eq(*in_ram(0), 0xfa);
 	ck_assert_uint_eq(fake_page(0, RT_IF), 0);
 	ck_assert_uint_eq(fake_page(0, RT_CODE), 0);
@@ -527,7 +528,7 @@ END_TEST
 
 static unsigned if_rights(void)
 {
-	tramp_enter(vm);
+	runtime_enter(vm);
 	return fake_page(0, RT_IF) & (HP_R | HP_W | HP_X);
 }
 
