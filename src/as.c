@@ -200,7 +200,7 @@ static int run(struct job *j, int argc, char **argv, struct error *e)
 	if (read_inputs(j, e) < 0 || text_rewrite(t, j->input, j->inputs, e) < 0)
 		return -1;
 	report(j);
-	if (!t->sites && !t->parametric && !t->included)
+	if (!t->sites && !t->left_user && !t->parametric && !t->included)
 		return pass_on(j, argv, e);
 	return assemble(j, t->out.at, t->out.len, e);
 }

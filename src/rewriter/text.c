@@ -58,6 +58,27 @@ void text_copy(struct text *t, const char *to, const char *next)
 	t->copied = next;
 }
 
+enum text_mode text_mode(const struct text *t)
+{
+	if (t->now.bits == 16)
+		return TM_16BIT;
+	return t->now.user_code || t->now.user_section ? TM_USER : TM_REWRITE;
+}
+
+void text_switch(struct text *t, const char *at)
+{
+	static const char *const macro[] = {
+		[TM_REWRITE] = "rewrite", [TM_USER] = "leave", [TM_16BIT] = "leave16",
+	};
+	enum text_mode mode = text_mode(t);
+
+	if (mode == t->mode || !t->macros)
+		return;
+	t->mode = mode;
+	text_copy(t, at, at);
+	text_printf(&t->out, "; lilyvm.%s; ", macro[mode]);
+}
+
 /* ---- places ---- */
 
 /* The line of at, as the line markers (# 12 "file") in front of it count. */
@@ -159,9 +180,9 @@ static void read_all(struct text *t, const struct text_input *in, unsigned n)
 	bool intel = t->intel, naked = t->naked;
 
 	t->out.len = 0;
-	t->sites = t->left16 = t->left_user = t->nsections = t->depth = 0;
-	t->bits = t->bits64 ? 64 : 32;
-	t->user_code = t->user_section = false;
+	t->sites = t->left16 = t->left_user = t->nstack = t->nmacro = t->depth = 0;
+	t->now = (struct text_place){ .bits = t->bits64 ? 64 : 32 };
+	t->mode = TM_REWRITE;
 	t->macros = t->parametric;
 	text_prelude(t, &t->out);
 	for (unsigned i = 0; i < n && !t->failed; i++) {

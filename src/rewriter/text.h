@@ -41,6 +41,16 @@ struct text_at {
 	bool first;		/* the mnemonic is its statement's first word */
 };
 
+/* What is done to code. */
+enum text_mode { TM_REWRITE, TM_USER, TM_16BIT };
+
+/* What a place in the text says of the code there. */
+struct text_place {
+	unsigned bits;		/* .code16, .code32, .code64 */
+	bool user_code;		/* between labels that are marked as user mode's */
+	bool user_section, previous;	/* a marked section; of .previous */
+};
+
 struct text {
 	/* Given. */
 	bool bits64;		/* not --32: no sensitive instruction may come */
@@ -62,11 +72,10 @@ struct text {
 	bool macros;		/* the second reading, with macros that catch it */
 	bool any_intel;		/* .intel_syntax somewhere */
 	const char *prefix;	/* prefixes that wait for their instruction, or NULL */
-	unsigned bits;		/* .code16, .code32, .code64 */
 	unsigned depth;		/* of .include */
-	bool user_code;		/* between labels that are marked as user mode's */
-	bool user_section, user_sections[TEXT_STACK];
-	unsigned nsections;
+	struct text_place now, stack[TEXT_STACK], macro;	/* macro: where .macro stands */
+	unsigned nstack, nmacro;
+	enum text_mode mode, macro_mode;	/* in which our macros are */
 	struct error *error;	/* the first one */
 	bool failed;
 };
@@ -78,8 +87,8 @@ struct text_input {
 
 /*
  * Rewrites the inputs, which the assembler would read one behind the other, to
- * t->out.  If neither t->sites nor t->included is set, t->out has nothing that the
- * inputs do not have.  0, or -1 with *e: "FILE:LINE: what is wrong".
+ * t->out.  If none of t->sites, t->left_user and t->included is set, t->out has nothing
+ * that the inputs do not have.  0, or -1 with *e: "FILE:LINE: what is wrong".
  */
 int text_rewrite(struct text *t, const struct text_input *in, unsigned n, struct error *e);
 void text_free(struct text *t);
@@ -95,6 +104,10 @@ void text_fail(struct text *t, const char *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Copies the input up to `to`, goes on at `next`. */
 void text_copy(struct text *t, const char *to, const char *next);
+enum text_mode text_mode(const struct text *t);
+/* Copies the input up to `at` and writes there what switches our macros, if the mode
+ * has changed. */
+void text_switch(struct text *t, const char *at);
 /* Writes a line marker for the line of at. */
 void text_marker(struct text *t, const char *at);
 /* One file, at the top or included. */

@@ -18,14 +18,8 @@ static bool has_word(const struct text_at *s, const char *word)
 
 static void set_bits(struct text *t, const struct text_at *s, unsigned bits)
 {
-	bool was = t->bits == 16, is = bits == 16;
-
-	t->bits = bits;
-	if (!t->macros || was == is)
-		return;
-	/* Our macros rest in 16-bit code. */
-	text_copy(t, s->args_end, s->args_end);
-	text_printf(&t->out, is ? "; lilyvm.off" : "; lilyvm.on");
+	t->now.bits = bits;
+	text_switch(t, s->args_end);
 }
 
 static void code16(struct text *t, const struct text_at *s) { set_bits(t, s, 16); }
@@ -77,13 +71,14 @@ static void equate(struct text *t, const struct text_at *s)
 
 /* ---- sections ---- */
 
-static void enter_section(struct text *t, const char *name, size_t n)
+static void enter_section(struct text *t, const struct text_at *s, const char *name, size_t n)
 {
-	t->user_section = text_user_match(t->user, TU_SECTION, name, n);
-	t->user_code = false;
+	t->now.previous = t->now.user_section;
+	t->now.user_section = text_user_match(t->user, TU_SECTION, name, n);
+	text_switch(t, s->args_end);
 }
 
-static void section(struct text *t, const struct text_at *s)
+static void enter_named(struct text *t, const struct text_at *s)
 {
 	const char *name = s->args, *end;
 	bool quoted = name < s->args_end && *name == '"';
@@ -91,31 +86,71 @@ static void section(struct text *t, const struct text_at *s)
 	for (end = name += quoted; end < s->args_end; end++)
 		if (quoted ? *end == '"' : strchr(", \t", *end) != NULL)
 			break;
-	enter_section(t, name, (size_t)(end - name));
+	enter_section(t, s, name, (size_t)(end - name));
 }
 
-static void named_section(struct text *t, const struct text_at *s)
+static void section(struct text *t, const struct text_at *s)
 {
-	enter_section(t, s->word, (size_t)(s->word_end - s->word));
+	t->now.user_code = false;
+	enter_named(t, s);
 }
 
+/* .text and its kin */
+static void section_itself(struct text *t, const struct text_at *s)
+{
+	t->now.user_code = false;
+	enter_section(t, s, s->word, (size_t)(s->word_end - s->word));
+}
+
+/* What a symbol marks goes on in the code that .pushsection puts elsewhere. */
 static void push_section(struct text *t, const struct text_at *s)
 {
-	bool user_code = t->user_code;
-
-	if (t->nsections < TEXT_STACK)
-		t->user_sections[t->nsections] = t->user_section;
-	t->nsections++;
-	section(t, s);
-	/* What a symbol marks goes on in the code that .pushsection puts elsewhere. */
-	t->user_code = user_code;
+	if (t->nstack < TEXT_STACK)
+		t->stack[t->nstack] = t->now;
+	t->nstack++;
+	enter_named(t, s);
 }
 
 static void pop_section(struct text *t, const struct text_at *s)
 {
+	unsigned bits = t->now.bits;
+
+	if (t->nstack && --t->nstack < TEXT_STACK) {
+		t->now = t->stack[t->nstack];
+		t->now.bits = bits;
+		text_switch(t, s->args_end);
+	}
+}
+
+static void previous(struct text *t, const struct text_at *s)
+{
+	bool section = t->now.previous;
+
+	t->now.previous = t->now.user_section;
+	t->now.user_section = section;
+	t->now.user_code = false;
+	text_switch(t, s->args_end);
+}
+
+/* ---- macros ---- */
+
+/* A definition does nothing where it stands: what its body enters, it leaves. */
+static void macro(struct text *t, const struct text_at *s)
+{
 	(void)s;
-	if (t->nsections && --t->nsections < TEXT_STACK)
-		t->user_section = t->user_sections[t->nsections];
+	if (!t->nmacro++) {
+		t->macro = t->now;
+		t->macro_mode = t->mode;
+	}
+}
+
+static void endm(struct text *t, const struct text_at *s)
+{
+	(void)s;
+	if (t->nmacro && !--t->nmacro) {
+		t->now = t->macro;
+		t->mode = t->macro_mode;
+	}
 }
 
 /* ---- .include ---- */
@@ -173,9 +208,10 @@ static const struct {
 	{ ".intel_syntax", intel_syntax }, { ".att_syntax", att_syntax },
 	{ ".altmacro", altmacro }, { ".mri", mri },
 	{ ".set", equate }, { ".equ", equate }, { ".equiv", equate }, { ".eqv", equate },
-	{ ".section", section }, { ".text", named_section }, { ".data", named_section },
-	{ ".bss", named_section },
+	{ ".section", section }, { ".text", section_itself }, { ".data", section_itself },
+	{ ".bss", section_itself }, { ".previous", previous },
 	{ ".pushsection", push_section }, { ".popsection", pop_section },
+	{ ".macro", macro }, { ".endm", endm },
 	{ ".include", include },
 };
 

@@ -123,28 +123,30 @@ static bool is_word16(const struct text_at *s)
 
 /* ---- what is not ours ---- */
 
-static bool left_alone(struct text *t, const struct text_at *s)
-{
-	if (t->user_code || t->user_section)
-		t->left_user++;
-	else if (t->bits == 16)
-		t->left16++;
-	else
-		return false;
-	if (t->macros && t->bits != 16 && s->first) {
-		text_copy(t, s->word, s->word);
-		text_printf(&t->out, BYPASS);
-	}
-	return true;
-}
-
 /* A harmless use of a mnemonic that has a macro of ours. */
 static void keep(struct text *t, const struct text_at *s)
 {
-	if (t->macros && s->first && t->bits != 16) {
+	if (t->macros && s->first) {
 		text_copy(t, s->word, s->word);
 		text_printf(&t->out, BYPASS);
 	}
+}
+
+static bool left_alone(struct text *t, const struct text_at *s, unsigned kind)
+{
+	switch (text_mode(t)) {
+	case TM_REWRITE:
+		return false;
+	case TM_16BIT:
+		t->left16++;
+		break;
+	case TM_USER:
+		t->left_user++;
+		text_copy(t, s->start, s->start);
+		text_printf(&t->out, "lilyvm.user %u; ", kind);
+	}
+	keep(t, s);
+	return true;
 }
 
 /* ---- forms ---- */
@@ -284,7 +286,7 @@ static void form_mov(struct text *t, const struct text_at *s)
 			text_parametric(t, s);
 		else
 			keep(t, s);
-	} else if (!left_alone(t, s)) {
+	} else if (!left_alone(t, s, mov_kind(from, to))) {
 		if (s->prefixed || !is_plain(s))
 			emulate(t, s, mov_kind(from, to));
 		else if (from->type == OP_SREG)
@@ -304,7 +306,7 @@ static void form_stack(struct text *t, const struct text_at *s, const struct tex
 		return keep(t, s);
 	if (o->type == OP_PARAM)
 		return text_parametric(t, s);
-	if (left_alone(t, s))
+	if (left_alone(t, s, w->kind))
 		return;
 	if (s->prefixed || is_word16(s) || !is_plain(s))
 		emulate(t, s, w->kind);
@@ -345,7 +347,7 @@ static bool is_int3(const struct text *t, const struct text_at *s)
 
 static void no_64bit(struct text *t, const struct text_at *s)
 {
-	if (!t->user_code && !t->user_section)
+	if (text_mode(t) != TM_USER)
 		text_fail(t, s->word, "'%.*s' in 64-bit code: lilyvm-as is for i386 kernels; "
 			  "compile with -m32, or take the compiler without lilyvm-cc",
 			  (int)(s->word_end - s->word), s->word);
@@ -353,7 +355,7 @@ static void no_64bit(struct text *t, const struct text_at *s)
 
 void text_insn(struct text *t, const struct text_at *s, const struct text_word *w)
 {
-	if (t->bits == 64)
+	if (t->now.bits == 64)
 		return no_64bit(t, s);
 	if (w->form == IF_MOV)
 		return form_mov(t, s);
@@ -363,7 +365,7 @@ void text_insn(struct text *t, const struct text_at *s, const struct text_word *
 		return;
 	if (w->kind == IK_INT && is_int3(t, s))
 		return keep(t, s);
-	if (left_alone(t, s))
+	if (left_alone(t, s, w->kind))
 		return;
 	if (w->form == IF_EMULATE || w->form == IF_FAR || s->prefixed || is_word16(s) ||
 	    !is_plain(s))
@@ -382,9 +384,9 @@ void text_parametric(struct text *t, const struct text_at *s)
 		literal++;
 	if (!text_word_starts(&t->words, s->word, (size_t)(literal - s->word)))
 		return;
-	if (t->bits == 64)
+	if (t->now.bits == 64)
 		return no_64bit(t, s);
-	if (t->user_code || t->user_section || t->bits == 16)
+	if (text_mode(t) != TM_REWRITE)
 		return;
 	t->parametric = true;
 	if (t->macros && s->prefixed) {

@@ -3,7 +3,7 @@
  * The macros in front of rewritten text.
  *
  * lilyvm.site notes where a site is, and at the first one puts the note of the ABI
- * into the object.  If a macro's parameter makes an instruction somewhere in the
+ * into the object; lilyvm.user notes an instruction that is left to user mode.  If a macro's parameter makes an instruction somewhere in the
  * text, macros that bear the names of the sensitive instructions follow: what comes
  * out of an expansion is found by them.  They write the instruction itself as
  * `{nooptimize} NAME`, which the assembler does not take for a macro's name.
@@ -31,11 +31,13 @@ static const char site_macros[] =
 	".long " STR(RT_ABI_VERSION) "\n"
 	".popsection\n"
 	".endm\n"
-	".macro lilyvm.site kind\n"
+	".macro lilyvm.record kind\n"
 	"98700000: .pushsection " RT_SITE_SECTION ",\"\",@progbits\n"
 	".long 98700000b, \\kind\n"
 	".popsection\n"
-	"lilyvm.note\n"
+	".endm\n"
+	".macro lilyvm.user kind\n"
+	"lilyvm.record " STR(RT_SITE_USER) "+\\kind\n"
 	".endm\n";
 
 static const char sregs[] = "%es,%cs,%ss,%ds,%fs,%gs";
@@ -120,20 +122,34 @@ static bool has_macro(const struct text_word *w)
 	return w->type == TW_INSN && !text_word_near(w);
 }
 
+/* What becomes of a site: rewritten, left and noted, left. */
+static void print_modes(struct text_buf *out, const char *emulate)
+{
+	static const char undo[] = ".purgem lilyvm.site\n.purgem lilyvm.emulate\n";
+	static const char site[] = ".macro lilyvm.site kind\n";
+
+	text_printf(out, ".macro lilyvm.rewrite\n%s%slilyvm.record \\kind\nlilyvm.note\n.endm\n"
+		    ".macro lilyvm.emulate\n%s.endm\n.endm\n", undo, site, emulate);
+	text_printf(out, ".macro lilyvm.leave\n%s%slilyvm.user \\kind\n.endm\n"
+		    ".macro lilyvm.emulate\n.endm\n.endm\n", undo, site);
+	text_printf(out, ".macro lilyvm.leave16\n%s%s.endm\n"
+		    ".macro lilyvm.emulate\n.endm\n.endm\n", undo, site);
+	text_printf(out, "%s.endm\n.macro lilyvm.emulate\n.endm\nlilyvm.rewrite\n", site);
+}
+
 void text_prelude(const struct text *t, struct text_buf *out)
 {
+	char emulate[80];
+
+	/* The assembler would read a call in Intel's syntax there. */
+	snprintf(emulate, sizeof(emulate), t->macros || t->any_intel ?
+		 ".byte 0xff,0x15\n.long %#x\n" : "call *%#x\n", RT_SLOT(RT_EMULATE));
 	text_printf(out, "%s", site_macros);
-	text_printf(out, ".macro lilyvm.emulate\n");
-	if (t->macros || t->any_intel)
-		text_printf(out, ".byte 0xff,0x15\n.long %#x\n", RT_SLOT(RT_EMULATE));
-	else
-		text_printf(out, "call *%#x\n", RT_SLOT(RT_EMULATE));
-	text_printf(out, ".endm\n");
+	print_modes(out, emulate);
 	if (!t->macros)
 		return;
 	print_helpers(t, out);
 	print_prefixed(t, out);
-	text_printf(out, ".macro lilyvm.on\n");
 	for (unsigned i = 0; i < t->words.count; i++) {
 		const struct text_word *w = &t->words.word[i];
 
@@ -143,9 +159,4 @@ void text_prelude(const struct text *t, struct text_buf *out)
 		print_body(out, w);
 		text_printf(out, ".endm\n");
 	}
-	text_printf(out, ".endm\n.macro lilyvm.off\n");
-	for (unsigned i = 0; i < t->words.count; i++)
-		if (has_macro(&t->words.word[i]))
-			text_printf(out, ".purgem %s\n", t->words.word[i].name);
-	text_printf(out, ".endm\nlilyvm.on\n");
 }

@@ -113,12 +113,15 @@ static const char *word_end(const char *p, const char *end)
 
 /* ---- statements ---- */
 
-static void label(struct text *t, const char *name, size_t n)
+/* next is behind its colon. */
+static void label(struct text *t, const char *name, size_t n, const char *next)
 {
 	bool local = (*name >= '0' && *name <= '9') || (n > 2 && name[0] == '.' && name[1] == 'L');
 
-	if (!local)
-		t->user_code = text_user_match(t->user, TU_SYMBOL, name, n);
+	if (local)
+		return;
+	t->now.user_code = text_user_match(t->user, TU_SYMBOL, name, n);
+	text_switch(t, next);
 }
 
 static void instruction(struct text *t, const struct text_at *s, const struct text_word *w)
@@ -127,7 +130,7 @@ static void instruction(struct text *t, const struct text_at *s, const struct te
 		text_parametric(t, s);
 	else if (w)
 		text_insn(t, s, w);
-	else if (t->bits == 64)
+	else if (t->now.bits == 64)
 		text_insn(t, s, NULL);
 }
 
@@ -205,7 +208,7 @@ static const char *statement(struct text *t, const char *p)
 		if (s.word == s.word_end || (next < t->end && *next == '='))
 			return statement_end(s.word_end, t->end);
 		if (next < t->end && *next == ':') {
-			label(t, s.word, (size_t)(s.word_end - s.word));
+			label(t, s.word, (size_t)(s.word_end - s.word), next + 1);
 			p = next + 1;
 			continue;
 		}

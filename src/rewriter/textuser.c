@@ -12,6 +12,7 @@ static const char *const type_names[] = {
 /*
  * Linux: the vdso is user mode's; the boot code, the real-mode trampoline, purgatory
  * and the EFI stub run outside of the kernel.  The BSDs copy sigcode to user mode.
+ * Sections .user are for whoever writes a kernel.
  */
 static const char defaults[] =
 	"file:arch/x86/entry/vdso/*\n"
@@ -20,6 +21,8 @@ static const char defaults[] =
 	"file:arch/x86/realmode/rm/*\n"
 	"file:arch/x86/purgatory/*\n"
 	"file:drivers/firmware/efi/libstub/*\n"
+	"section:.user\n"
+	"section:.user.*\n"
 	"symbol:sigcode\n"
 	"symbol:*_sigcode\n"
 	"symbol:*_rt_sigcode\n"

@@ -141,7 +141,9 @@
 #define RT_NOTE_SECTION ".note.lilyvm"
 #define RT_NOTE_NAME "LilyVM"
 #define RT_NOTE_ABI 1
-/* The sites, not loaded: pairs of words, the site's address and its kind (RT_SITE_*). */
+/* The sites, not loaded: pairs of words, the site's address and its kind (enum insn_kind).
+ * With RT_SITE_USER: an instruction that is left as it is, for user mode to run. */
 #define RT_SITE_SECTION ".lilyvm.sites"
+#define RT_SITE_USER 0x100
 
 #endif

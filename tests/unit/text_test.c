@@ -384,6 +384,11 @@ static const struct { const char *list, *in; unsigned sites, left; } user[] = {
 	{ "symbol:tramp*", "trampoline: cli\nother: cli\n", 1, 1 },
 	{ "section:.user*", ".section .user.text,\"ax\"\ncli\n.text\ncli\n", 1, 1 },
 	{ "section:.user*", ".section \".user\"\n.pushsection .x\ncli\n.popsection\ncli\n", 1, 1 },
+	{ NULL, ".section .user,\"ax\"\ncli\n.previous\ncli\n.previous\nsti\n", 1, 2 },
+	{ NULL, ".pushsection .user.x\nl: cli\n.popsection\ncli\n", 1, 1 },
+	{ "symbol:u", "u: cli\n.pushsection .x\nl: cli\n.popsection\ncli\n", 1, 2 },
+	{ NULL, ".macro m\n.section .user\ncli\n.endm\ncli\n", 1, 1 },
+	{ NULL, ".code16\n.pushsection .user\n.code32\n.popsection\ncli\n", 1, 0 },
 	{ "file:*", "cli\n", 1, 0 },	/* the caller's business */
 };
 
@@ -399,6 +404,26 @@ START_TEST(user_mode_code)
 	ck_assert_int_eq(text_rewrite(t, &input, 1, &e), 0);
 	ck_assert_uint_eq(t->sites, user[_i].sites);
 	ck_assert_uint_eq(t->left_user, user[_i].left);
+	discard(t);
+}
+END_TEST
+
+/* What is left is noted for lilyvm check; our macros rest where it stands. */
+START_TEST(user_mode_code_is_noted)
+{
+	struct text_user patterns = { .list = "symbol:u" };
+	struct text *t = calloc(1, sizeof(*t));
+	char wanted[200];
+	const char *in = ".macro m op\n\\op\n.endm\nu: int $0x80\nm cli\nk: m cli\n";
+	struct text_input input = { .name = "t.s", .text = in, .n = strlen(in) };
+	struct error e = { 0 };
+
+	ck_assert_ptr_nonnull(t);
+	t->user = &patterns;
+	ck_assert_int_eq(text_rewrite(t, &input, 1, &e), 0);
+	snprintf(wanted, sizeof(wanted), ".macro m op\n\\op\n.endm\nu:; lilyvm.leave;  lilyvm.user %d; "
+		 "{nooptimize} int $0x80\nm cli\nk:; lilyvm.rewrite;  m cli\n", IK_INT);
+	ck_assert_str_eq(body(t), wanted);
 	discard(t);
 }
 END_TEST
@@ -453,6 +478,7 @@ int main(void)
 	tcase_add_test(tc, empty_64bit_text_is_a_probe);
 	tcase_add_test(tc, sixteen_bit_code);
 	ADD_EACH(tc, user_mode_code, user);
+	tcase_add_test(tc, user_mode_code_is_noted);
 	ADD_EACH(tc, file_patterns, files);
 	tcase_add_test(tc, patterns_have_a_type);
 	suite_add_tcase(s, tc);
