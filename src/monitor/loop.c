@@ -393,6 +393,7 @@ static void step_trap(struct vm *vm)
 
 	if (vm->debug.direct && !debug_trap(vm, &status))
 		return;
+	trap_int1(vm, &status);
 	vm->cpu.dr[6] |= status;
 	raise_host_exception(vm, VEC_DB, 0);
 }

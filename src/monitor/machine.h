@@ -185,6 +185,9 @@ bool trap_software(struct vm *vm, unsigned vector, struct fault *f);
 /* The same for int3, into and int n that the host has executed: eip is behind
  * it, and goes back when the guest's gate refuses. */
 void trap_reported(struct vm *vm, unsigned vector);
+/* Corrects *status (DR6) and eip if #DB came of int1, which is no step (SDM 3, 17.2.3)
+ * and a trap: AMD's CPUs in a virtual host report it before the instruction. */
+void trap_int1(struct vm *vm, uint32_t *status);
 /* A hardware interrupt; what is to be checked (IF, shadow) has been. */
 void trap_interrupt(struct vm *vm, unsigned vector);
 /* iret and far transfers; eip is behind the instruction only on success. */

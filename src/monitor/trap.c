@@ -276,6 +276,23 @@ void trap_reported(struct vm *vm, unsigned vector)
 	trap_exception(vm, &f);
 }
 
+void trap_int1(struct vm *vm, uint32_t *status)
+{
+	struct vcpu *c = &vm->cpu;
+	uint32_t how = c->cpl == 3 ? ACC_USER : ACC_READ, a = c->seg[S_CS].base + c->eip;
+	uint8_t op[2] = { 0 };
+	struct fault f;
+
+	if ((c->eflags & FL_TF) || (*status & 0xf))
+		return;
+	if (!gmem_read(vm, GVA(a - 1), &op[0], 1, how, &f))
+		op[0] = 0;
+	if (op[0] != 0xf1 && gmem_read(vm, GVA(a), &op[1], 1, how, &f) && op[1] == 0xf1)
+		c->eip++;
+	if (op[0] == 0xf1 || op[1] == 0xf1)
+		*status &= ~0x4000u;
+}
+
 void trap_interrupt(struct vm *vm, unsigned vector)
 {
 	struct delivery d = { .vector = vector };

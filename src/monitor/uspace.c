@@ -508,6 +508,7 @@ static void user_trap(struct vm *vm, struct child *ch, const struct user_event *
 		break;
 	case VEC_DB:
 		status = uspace_debug_status(ch->us);
+		trap_int1(vm, &status);
 		if (vm->debug.direct ? !debug_trap(vm, &status) : !breakreg_trap(vm, &status))
 			break;
 		c->dr[6] = (c->dr[6] & ~0xfu) | (status & 0xe00f) | 0xffff0ff0;

@@ -206,9 +206,21 @@ bool cpu_is_tcg(void)
 	return hypervisor_is("TCGTCGTCGTCG");
 }
 
+/* Where the host cannot make cpuid fault, only the one who started the machine knows:
+ * the kernel's command line says vm=lilyvm. */
 bool cpu_is_lilyvm(void)
 {
-	return hypervisor_is("LilyVMLilyVM");
+	static int told = -1;
+	char line[1024] = "";
+	FILE *f;
+
+	if (told < 0) {
+		f = fopen("/proc/cmdline", "r");
+		told = f && fgets(line, sizeof(line), f) && strstr(line, " vm=lilyvm");
+		if (f)
+			fclose(f);
+	}
+	return told || hypervisor_is("LilyVMLilyVM");
 }
 
 bool cpu_has_sse2(void)
