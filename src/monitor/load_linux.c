@@ -321,8 +321,9 @@ static void put_screen_info(uint8_t *zp)
 	zp[ZP_ORIG_Y] = 24;
 	zp[ZP_VIDEO_MODE] = 3;
 	zp[ZP_VIDEO_COLS] = 80;
-	put_le16(zp + ZP_VIDEO_EGA_BX, 0x10);	/* bl = 10h: neither EGA nor VGA */
+	put_le16(zp + ZP_VIDEO_EGA_BX, 3);	/* bl = 3: 256 KiB; 10h would be a CGA */
 	zp[ZP_VIDEO_LINES] = 25;		/* Linux 2.4 stops with a BUG at 0 */
+	zp[ZP_VIDEO_ISVGA] = 1;
 	put_le16(zp + ZP_VIDEO_POINTS, 16);
 }
 

@@ -2,6 +2,8 @@
 /* Memory and CPU as a PC's firmware and boot loader leave them. */
 #include "monitor/load_parts.h"
 
+#include "devemu/vga.h"
+
 #include <string.h>
 
 #define BASE_MEMORY_KB 640u
@@ -14,12 +16,20 @@ unsigned pc_memory_map(uint64_t ram_size, struct pc_range map[PC_MAX_RANGES])
 	return 3;
 }
 
+/* Spaces, light grey on black. */
+static void clear_screen(uint8_t *mem)
+{
+	for (unsigned i = 0; i < VGA_MEMORY_SIZE; i += 2)
+		put_le16(mem + i, 0x0720);
+}
+
 /* IBM PC AT technical reference, "BIOS data area"; what kernels look at. */
 void pc_bios_data(uint8_t *ram)
 {
 	uint8_t *bda = ram + 0x400;
 
 	memset(ram, 0, LOW_FREE);
+	clear_screen(ram + VGA_MEMORY);
 	put_le16(bda + 0x00, 0x3f8);		/* COM1 */
 	put_le16(bda + 0x10, 0x0222);		/* equipment: FPU, 80x25 colour, one serial port */
 	put_le16(bda + 0x13, BASE_MEMORY_KB);	/* 0x413: where an EBDA would begin */

@@ -180,6 +180,7 @@ CHIP(mc146818, rtc)
 CHIP(ns16550, com1)
 CHIP(i8042, kbc)
 CHIP(exitport, exit)
+CHIP(vga, vga)
 CHIP(pci, pci)
 
 /* The channel is told by bit 4 of reg. */
@@ -252,6 +253,11 @@ static const struct port_range {
 	{ 0x1f0, 0x1f7, IDE_CHANNEL(0), "IDE primary", ide_port_in, ide_port_out },
 	{ 0x376, 0x376, IDE_CHANNEL(1) + IDE_CONTROL, "IDE secondary control", ide_port_in,
 	  ide_port_out },
+	{ 0x3b4, 0x3b5, VGA_CRTC_MONO, "VGA", vga_port_in, vga_port_out },
+	{ 0x3ba, 0x3ba, VGA_STATUS_MONO, "VGA", vga_port_in, vga_port_out },
+	{ 0x3c0, 0x3cf, VGA_ATTRIBUTE, "VGA", vga_port_in, vga_port_out },
+	{ 0x3d4, 0x3d5, VGA_CRTC, "VGA", vga_port_in, vga_port_out },
+	{ 0x3da, 0x3da, VGA_STATUS, "VGA", vga_port_in, vga_port_out },
 	{ 0x3f6, 0x3f6, IDE_CHANNEL(0) + IDE_CONTROL, "IDE primary control", ide_port_in,
 	  ide_port_out },
 	{ 0x3f8, 0x3ff, 0, "16550 COM1", ns16550_port_in, ns16550_port_out },
@@ -450,12 +456,14 @@ int platform_create(struct vm *vm, struct error *e)
 	wire_init(vm, &p->com1_wire, 4, isa_irq, com_fire, &p->com1);
 	wire_init(vm, &p->rtc_wire, 8, isa_irq, rtc_fire, &p->rtc);
 	wire_init(vm, &p->exit_wire, 0, cpu_intr, NULL, &p->exit);
+	wire_init(vm, &p->vga_wire, 0, cpu_intr, NULL, &p->vga);
 	i8259_init(&p->pic, &p->pic_wire.s);
 	i8254_init(&p->pit, &p->pit_wire.s);
 	i8042_init(&p->kbc, &p->kbc_wire.s);
 	ns16550_init(&p->com1, &p->com1_wire.s);
 	mc146818_init(&p->rtc, &p->rtc_wire.s);
 	exitport_init(&p->exit, &p->exit_wire.s);
+	vga_init(&p->vga, &p->vga_wire.s);
 	p->pci_services = (struct pci_services){ .ctx = vm, .irq = pci_irq,
 						 .reset = pci_reset_line };
 	pci_init(&p->pci, &p->pci_services);
@@ -495,10 +503,12 @@ void platform_reset(struct vm *vm)
 	mc146818_reset(&p->rtc);
 	mc146818_set_memory(&p->rtc, vm->ram.size);
 	exitport_reset(&p->exit);
+	vga_reset(&p->vga);
 	pci_reset(&p->pci);
 	/* What a BIOS leaves behind. */
 	level = pci_assign(&p->pci);
 	piix_ide_setup(&p->ide);
+	vga_setup(&p->vga);
 	i8259_out(&p->pic, I8259_ELCR, 1, level & 0xff);
 	i8259_out(&p->pic, I8259_ELCR + 1, 1, level >> 8);
 	console_forget_panic(p->console);

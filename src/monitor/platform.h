@@ -14,6 +14,7 @@
 #include "devemu/ns16550.h"
 #include "devemu/pci.h"
 #include "devemu/piix_ide.h"
+#include "devemu/vga.h"
 #include "devemu/virtio_blk.h"
 #include "hostos/disk.h"
 #include "monitor/console.h"
@@ -36,9 +37,10 @@ struct platform {
 	struct ns16550 com1;
 	struct i8042 kbc;
 	struct exitport exit;
+	struct vga vga;
 	struct pci pci;
 	struct pci_services pci_services;
-	struct wire pic_wire, pit_wire, rtc_wire, com1_wire, kbc_wire, exit_wire;
+	struct wire pic_wire, pit_wire, rtc_wire, com1_wire, kbc_wire, exit_wire, vga_wire;
 	struct piix_ide ide;
 	struct wire ide_wire[2];
 	struct disk disks[VM_MAX_DISKS];

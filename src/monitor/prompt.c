@@ -31,7 +31,7 @@ static const struct {
 	bool has_arg;
 } infos[] = {
 	{ "registers", false }, { "mmu", true }, { "irq", false },
-	{ "devices", false }, { "stats", false },
+	{ "devices", false }, { "stats", false }, { "vga", false },
 };
 
 static bool number_ok(const char *s)
@@ -61,7 +61,7 @@ static enum prompt_result run_info(struct vm *vm, const char *arg, FILE *out)
 			vm_info(vm, what, param, out);
 		return PROMPT_STAY;
 	}
-	fprintf(out, "info registers | mmu [ADDRESS] | irq | devices | stats\n");
+	fprintf(out, "info registers | mmu [ADDRESS] | irq | devices | stats | vga\n");
 	return PROMPT_STAY;
 }
 
@@ -92,7 +92,7 @@ static enum prompt_result run_cont(struct vm *vm, const char *arg, FILE *out)
 static enum prompt_result run_help(struct vm *vm, const char *arg, FILE *out);
 
 static const struct command commands[] = {
-	{ "info", run_info, "info registers|mmu [ADDRESS]|irq|devices|stats" },
+	{ "info", run_info, "info registers|mmu [ADDRESS]|irq|devices|stats|vga" },
 	{ "quit", run_quit, "quit             end the virtual machine" },
 	{ "reset", run_reset, "reset            reset the machine, as its button would" },
 	{ "cont", run_cont, "cont             back to the guest's console (also Ctrl-A c)" },

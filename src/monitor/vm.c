@@ -6,6 +6,7 @@
 #include "gdb/gdb.h"
 #include "gdb/target.h"
 #include "hostos/probe.h"
+#include "monitor/screen.h"
 #include "runtime/abi.h"
 
 #include <stdarg.h>
@@ -318,6 +319,12 @@ static void info_stats(struct vm *vm, const char *arg, FILE *out)
 	fprintf(out, "times are measured from now on\n");
 }
 
+static void info_vga(struct vm *vm, const char *arg, FILE *out)
+{
+	(void)arg;
+	screen_print(vm, out);
+}
+
 void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
 {
 	static const struct {
@@ -325,7 +332,7 @@ void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
 		void (*show)(struct vm *vm, const char *arg, FILE *out);
 	} table[] = {
 		{ "registers", info_registers }, { "mmu", info_mmu }, { "irq", info_irq },
-		{ "devices", info_devices }, { "stats", info_stats },
+		{ "devices", info_devices }, { "stats", info_stats }, { "vga", info_vga },
 	};
 	size_t i;
 

@@ -93,7 +93,7 @@ void vm_quit(struct vm *vm, int status, const char *reason);
 void vm_reset_request(struct vm *vm);
 
 /* The monitor prompt's commands, run on the VM's thread between two guest
- * instructions: what is "registers", "mmu [ADDRESS]", "irq", "devices", "stats". */
+ * instructions: what is "registers", "mmu [ADDRESS]", "irq", "devices", "stats", "vga". */
 void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out);
 /* Console bytes for the guest's serial port; on the VM's thread. Returns how
  * many were taken. */

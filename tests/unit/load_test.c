@@ -274,7 +274,10 @@ static void check_zero_page(const char *cmdline, uint64_t ram_size)
 	ck_assert_uint_eq(zp[0x06], 3);
 	ck_assert_uint_eq(zp[0x07], 80);
 	ck_assert_uint_eq(zp[0x0e], 25);
-	ck_assert_uint_eq(zp[0x0f], 0);
+	ck_assert_uint_eq(zp[0x0f], 1);
+	ck_assert_uint_ne(zp[0x0a], 0x10);
+	ck_assert_uint_eq(le16(ram + 0xb8000), 0x0720);
+	ck_assert_uint_eq(le16(ram + 0xbfffe), 0x0720);
 	ck_assert_uint_eq(le32(zp + 0x1e0), (ram_size - MIB) / 1024);
 	ck_assert_uint_ge(le16(zp + 0x02), 3 * 1024);
 	ck_assert_uint_eq(zp[0x1e8], 3);
