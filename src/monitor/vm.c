@@ -154,10 +154,9 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	*out = vm;
 	vm->cfg = *cfg;
 	cpu_init(vm);
-	if (host_require(e) || host_low_check(e) ||
+	if (image_open(&vm->image, cfg->kernel, e) || host_require(e) || host_low_check(e) ||
 	    (cfg->affinity != -2 && host_pin(cfg->affinity, &others, e)) ||
 	    trace_open(&vm->trace, cfg, e) ||
-	    image_open(&vm->image, cfg->kernel, e) ||
 	    create_memory(vm, e) ||
 	    host_cpu_create(&vm->hc, e) ||
 	    engine_create(&vm->engine, cfg->engine, vm->hc, &vm->ram, &others, e))

@@ -33,6 +33,31 @@ skip_all()
 	exit 0
 }
 
+# host_runs_guests: false on a host that runs no 32-bit code, by the report of `lilyvm
+# host`: there no guest can run.  Whatever else a host lacks is for the tests to fail
+# at.  LILYVM_TEST_HOST=no-code32 makes every host such a one.
+no_guests='this host runs no 32-bit code (see lilyvm host)'
+host_runs_guests()
+{
+	if [ -z "${tap_runs_guests-}" ]; then
+		tap_runs_guests=yes
+		if [ "${LILYVM_TEST_HOST-}" = no-code32 ]; then
+			tap_runs_guests=no
+		elif ! tap_report=$(timeout 60 "$LILYVM" host 2>/dev/null); then
+			case $tap_report in
+			*'MISSING  32-bit code '*) tap_runs_guests=no ;;
+			esac
+		fi
+	fi
+	[ $tap_runs_guests = yes ]
+}
+
+# needs_guests: the whole script runs guests, or is skipped.
+needs_guests()
+{
+	host_runs_guests || skip_all "$no_guests"
+}
+
 # Quotes standard input as diagnostics, without the console's control characters.
 tap_comment()
 {

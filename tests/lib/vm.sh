@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One virtual machine at a time in the background, with a keyboard that stays
-# connected.  Needs `work`, a directory of the test's own.
+# connected.  Needs tap.sh and `work`, a directory of the test's own.  Ends the script
+# where no guest can run.
 #
 #	vm_start [-m 512 ...] KERNEL [DISK...]
 #	vm_await REGEX [SECONDS] && vm_type 'ls'
 #	vm_wait; echo $vm_status
+
+host_runs_guests || { rm -rf "$work"; trap - EXIT; skip_all "$no_guests"; }
 
 vm_pid=
 vm_log=$work/vm.log		# the guest's output
@@ -55,10 +58,18 @@ vm_prompt()
 	vm_await 'root@lilyvm:[^#]*#' "${1-60}"
 }
 
+# vm_keys FORMAT [ARGUMENT]: keys, as printf writes them.  A machine that has ended
+# reads none: what the test asks next tells.
+vm_keys()
+{
+	# shellcheck disable=SC2059 # a format is meant
+	(trap '' PIPE; printf "$@" >&9) 2>/dev/null
+}
+
 # vm_type TEXT: a line for the guest's shell.
 vm_type()
 {
-	printf '%s\n' "$1" >&9
+	vm_keys '%s\n' "$1"
 }
 
 # vm_wait [SECONDS]: until the machine has ended; its status is vm_status, or

@@ -5,6 +5,7 @@
  */
 #include "hostos/engine.h"
 
+#include "code32.h"
 #include "layout.h"
 
 #include <check.h>
@@ -616,6 +617,8 @@ int main(void)
 	const char *only = getenv("ENGINE");
 	int failed = 0, i;
 
+	if (!code32_runs("the engines"))
+		return EXIT_SKIPPED;
 	/* All but "auto". */
 	for (i = 1; names[i]; i++)
 		if (!only || !strcmp(only, names[i]))
