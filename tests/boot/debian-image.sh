@@ -8,6 +8,9 @@
 #	DIR/root.img	an ext4 root disk (raw, sparse)
 #	DIR/modules	its modules: DIR/modules/lib/modules/RELEASE/...
 #	DIR/release	the kernel's release
+#	DIR/pae/...	vmlinuz, initrd, modules and release of the stock 686-pae kernel,
+#			for the same root disk
+#	DIR/gnumach	GNU Mach, an ELF file
 #
 # Does nothing when DIR is up to date.  LILYVM_MIRROR is the Debian mirror.
 set -eu
@@ -15,6 +18,7 @@ set -eu
 mirror=${LILYVM_MIRROR:-http://deb.debian.org/debian}
 suite=bookworm
 disk_size=400M
+gnumach=gnumach-image-1.8-486
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -89,16 +93,21 @@ retry()
 	die "Debian's packages cannot be obtained from $mirror: see the messages above"
 }
 
+# kernel_release FLAVOUR: the release of the current kernel.
+kernel_release()
+{
+	apt apt-cache depends "linux-image-$1" |
+		sed -n "s/^ *Depends: linux-image-\\([0-9].*-$1\\)\$/\\1/p" | head -n 1 | grep .
+}
+
 fetch()
 {
 	rm -rf "$dir/apt/lists"/*_* "$dir/apt/lists/partial"/*
 	apt apt-get update || return 1
-	kernel=$(apt apt-cache depends linux-image-686 |
-		sed -n 's/^ *Depends: \(linux-image-[0-9].*-686\)$/\1/p' | head -n 1)
-	[ -n "$kernel" ] || return 1
-	release=${kernel#linux-image-}
-	# The kernel by itself: its dependencies are a boot loader's and udev's.
-	(cd "$dir/apt/cache/archives" && apt apt-get download "$kernel") || return 1
+	release=$(kernel_release 686) && pae_release=$(kernel_release 686-pae) || return 1
+	# The kernels by themselves: their dependencies are a boot loader's and udev's.
+	(cd "$dir/apt/cache/archives" &&
+	 apt apt-get download "linux-image-$release" "linux-image-$pae_release" $gnumach) || return 1
 	# apt does not name what it already has: ask with an empty cache.
 	apt apt-get -y -o Dir::Cache::archives="$dir/apt/none" --print-uris install $packages \
 		>"$dir/apt/uris" || return 1
@@ -114,23 +123,35 @@ unpack()
 
 # --- kernel and initrd -----------------------------------------------------------
 
+# make_kernel DEST RELEASE: vmlinuz, modules and release.
 make_kernel()
 {
-	mkdir -p "$work/kernel" "$work/modules"
-	deb=$(ls -t "$dir/apt/cache/archives/linux-image-${release}"_*_i386.deb | head -n 1)
+	mkdir -p "$work/kernel" "$1/modules/lib/modules"
+	deb=$(ls -t "$dir/apt/cache/archives/linux-image-$2"_*_i386.deb | head -n 1)
 	unpack "$deb" "$work/kernel"
-	cp "$work/kernel/boot/vmlinuz-$release" "$work/vmlinuz"
-	mkdir -p "$work/modules/lib/modules"
-	mv "$work/kernel/lib/modules/$release" "$work/modules/lib/modules/"
+	mv "$work/kernel/boot/vmlinuz-$2" "$1/vmlinuz"
+	mv "$work/kernel/lib/modules/$2" "$1/modules/lib/modules/"
 	for name in $no_modules; do
-		rm -rf "$work/modules/lib/modules/$release/kernel/$name"
+		rm -rf "$1/modules/lib/modules/$2/kernel/$name"
 	done
-	depmod -b "$work/modules" "$release"
+	depmod -b "$1/modules" "$2"
+	echo "$2" >"$1/release"
+	rm -rf "$work/kernel"
 }
 
-# module_files NAME...: files of the modules, dependencies first, each once.
+make_gnumach()
+{
+	mkdir -p "$work/gnumach.dir"
+	unpack "$(ls -t "$dir/apt/cache/archives/${gnumach}"_*_i386.deb | head -n 1)" \
+		"$work/gnumach.dir"
+	gzip -dc "$work/gnumach.dir"/boot/gnumach-*.gz >"$work/gnumach"
+}
+
+# module_files DEST NAME...: files of the modules, dependencies first, each once.
 module_files()
 {
+	tree=$(echo "$1"/modules/lib/modules/*)
+	shift
 	for name; do
 		awk -v name="$name" -F: '
 			{ n = split($1, part, "/"); file = part[n]; sub(/\.ko.*/, "", file) }
@@ -140,23 +161,25 @@ module_files()
 				print $1
 				found = 1
 			}
-			END { exit !found }' "$work/modules/lib/modules/$release/modules.dep" ||
+			END { exit !found }' "$tree/modules.dep" ||
 			die "the kernel has no module $name"
 	done | awk '!seen[$0]++'
 }
 
-# copy_modules NAME...: puts them into the initrd, lists their files.
+# copy_modules DEST NAME...: puts them into the initrd, lists their files.
 copy_modules()
 {
 	module_files "$@" | while read -r file; do
-		cp "$work/modules/lib/modules/$release/$file" "$initrd/modules/"
+		cp "$1"/modules/lib/modules/*/"$file" "$initrd/modules/"
 		basename "$file"
 	done
 }
 
+# make_initrd DEST: with the modules there.
 make_initrd()
 {
 	initrd=$work/initrd.dir
+	rm -rf "$initrd" "$work/busybox"
 	busybox=$(grep '^busybox-static_' "$dir/apt/debs")
 	mkdir -p "$initrd/bin" "$initrd/modules" "$initrd/dev" "$initrd/proc" "$initrd/sys" \
 		"$initrd/root" "$work/busybox"
@@ -165,10 +188,10 @@ make_initrd()
 	ln -s busybox "$initrd/bin/sh"
 	cp "$here/initrd-init" "$initrd/init"
 	chmod 755 "$initrd/init"
-	copy_modules $virtio_modules >"$initrd/modules/virtio"
-	copy_modules $ide_modules >"$initrd/modules/ide"
+	copy_modules "$1" $virtio_modules >"$initrd/modules/virtio"
+	copy_modules "$1" $ide_modules >"$initrd/modules/ide"
 	(cd "$initrd" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) |
-		gzip -9n >"$work/initrd"
+		gzip -9n >"$1/initrd"
 }
 
 # --- all of it ---------------------------------------------------------------
@@ -189,17 +212,21 @@ mkdir -p "$work"
 setup_apt
 say "obtaining Debian's i386 packages from $mirror"
 retry fetch
-say "kernel $release"
-make_kernel
-say "initrd"
-make_initrd
+say "kernels $release and $pae_release"
+make_kernel "$work" "$release"
+make_kernel "$work/pae" "$pae_release"
+make_gnumach
+say "initrds"
+make_initrd "$work"
+make_initrd "$work/pae"
 say "root disk of $(wc -l <"$dir/apt/debs") packages"
 # Files of the root disk belong to root there, whoever builds it.
 fakeroot sh "$here/debian-root.sh" "$work" "$dir/apt" "$disk_size"
 
-rm -rf "$dir/modules"
-for result in vmlinuz initrd root.img modules; do mv -f "$work/$result" "$dir/$result"; done
-echo "$release" >"$dir/release"
+rm -rf "$dir/modules" "$dir/pae"
+for result in vmlinuz initrd root.img modules release pae gnumach; do
+	mv -f "$work/$result" "$dir/$result"
+done
 rm -rf "$work"
 echo "$recipe" >"$dir/stamp"
 say "done: $dir"
