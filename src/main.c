@@ -7,6 +7,7 @@
 #include "monitor/load.h"
 #include "monitor/vm.h"
 #include "options.h"
+#include "rewriter/object.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -107,7 +108,7 @@ static int command_check(int argc, char **argv, struct error *e)
 	struct image img;
 	int status;
 
-	if (!path || image_open(&img, path, e) < 0)
+	if (!path || object_open(&img, path, e) < 0)
 		return e->status;
 	status = image_check(&img, e);
 	image_close(&img);

@@ -181,7 +181,7 @@ static void read_all(struct text *t, const struct text_input *in, unsigned n)
 
 	t->out.len = 0;
 	t->sites = t->left16 = t->left_user = t->nstack = t->nmacro = t->depth = 0;
-	t->now = (struct text_place){ .bits = t->bits64 ? 64 : 32 };
+	t->now = (struct text_place){ .bits = t->bits64 ? 64 : 32, .code = true };
 	t->mode = TM_REWRITE;
 	t->macros = t->parametric;
 	text_prelude(t, &t->out);

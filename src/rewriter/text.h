@@ -48,7 +48,8 @@ enum text_mode { TM_REWRITE, TM_USER, TM_16BIT };
 struct text_place {
 	unsigned bits;		/* .code16, .code32, .code64 */
 	bool user_code;		/* between labels that are marked as user mode's */
-	bool user_section, previous;	/* a marked section; of .previous */
+	bool user_section, code;	/* a marked section; one of code */
+	bool previous, previous_code;	/* those of .previous */
 };
 
 struct text {
@@ -123,6 +124,8 @@ void text_directive(struct text *t, const struct text_at *s);
 
 /* textform.c: an instruction that the table knows. */
 void text_insn(struct text *t, const struct text_at *s, const struct text_word *w);
+/* A .byte directive that may be an instruction. */
+void text_bytes(struct text *t, const struct text_at *s);
 /* A mnemonic that a macro's parameter makes. */
 void text_parametric(struct text *t, const struct text_at *s);
 

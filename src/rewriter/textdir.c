@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The directives that matter: code size, syntax, sections, .include. */
+#define _GNU_SOURCE		/* memmem */
 #include "rewriter/text.h"
 
 #include <stdio.h>
@@ -71,11 +72,27 @@ static void equate(struct text *t, const struct text_at *s)
 
 /* ---- sections ---- */
 
-static void enter_section(struct text *t, const struct text_at *s, const char *name, size_t n)
+static void enter_section(struct text *t, const struct text_at *s, const char *name, size_t n,
+			  bool code)
 {
 	t->now.previous = t->now.user_section;
+	t->now.previous_code = t->now.code;
 	t->now.user_section = text_user_match(t->user, TU_SECTION, name, n);
+	t->now.code = code;
 	text_switch(t, s->args_end);
+}
+
+/* By its flags, name,"ax"; the assembler knows without them what a section was before. */
+static bool is_code(const char *name, const char *name_end, const char *end)
+{
+	const char *flags = memchr(name_end, ',', (size_t)(end - name_end));
+	const char *open = flags ? memchr(flags, '"', (size_t)(end - flags)) : NULL;
+
+	if (open)
+		for (flags = open + 1; flags < end && *flags != '"'; flags++)
+			if (*flags == 'x')
+				return true;
+	return !open && memmem(name, (size_t)(name_end - name), "text", 4);
 }
 
 static void enter_named(struct text *t, const struct text_at *s)
@@ -86,7 +103,7 @@ static void enter_named(struct text *t, const struct text_at *s)
 	for (end = name += quoted; end < s->args_end; end++)
 		if (quoted ? *end == '"' : strchr(", \t", *end) != NULL)
 			break;
-	enter_section(t, s, name, (size_t)(end - name));
+	enter_section(t, s, name, (size_t)(end - name), is_code(name, end, s->args_end));
 }
 
 static void section(struct text *t, const struct text_at *s)
@@ -99,7 +116,7 @@ static void section(struct text *t, const struct text_at *s)
 static void section_itself(struct text *t, const struct text_at *s)
 {
 	t->now.user_code = false;
-	enter_section(t, s, s->word, (size_t)(s->word_end - s->word));
+	enter_section(t, s, s->word, (size_t)(s->word_end - s->word), s->word[1] == 't');
 }
 
 /* What a symbol marks goes on in the code that .pushsection puts elsewhere. */
@@ -124,10 +141,12 @@ static void pop_section(struct text *t, const struct text_at *s)
 
 static void previous(struct text *t, const struct text_at *s)
 {
-	bool section = t->now.previous;
+	struct text_place was = t->now;
 
-	t->now.previous = t->now.user_section;
-	t->now.user_section = section;
+	t->now.previous = was.user_section;
+	t->now.previous_code = was.code;
+	t->now.user_section = was.previous;
+	t->now.code = was.previous_code;
 	t->now.user_code = false;
 	text_switch(t, s->args_end);
 }
@@ -211,7 +230,7 @@ static const struct {
 	{ ".section", section }, { ".text", section_itself }, { ".data", section_itself },
 	{ ".bss", section_itself }, { ".previous", previous },
 	{ ".pushsection", push_section }, { ".popsection", pop_section },
-	{ ".macro", macro }, { ".endm", endm },
+	{ ".macro", macro }, { ".endm", endm }, { ".byte", text_bytes },
 	{ ".include", include },
 };
 

@@ -376,6 +376,54 @@ void text_insn(struct text *t, const struct text_at *s, const struct text_word *
 		form_call(t, s, w->kind);
 }
 
+/* The numbers of a .byte directive; 0 if it has others than plain ones. */
+static size_t read_bytes(const struct text_at *s, uint8_t *bytes, size_t max)
+{
+	const char *p = s->args;
+	size_t n = 0;
+
+	while (n < max) {
+		unsigned long v;
+		char *end;
+
+		p = text_blanks(p, s->args_end);
+		if (p == s->args_end || *p < '0' || *p > '9')
+			return 0;
+		v = strtoul(p, &end, 0);
+		if (v > 0xff || end > s->args_end)
+			return 0;
+		bytes[n++] = (uint8_t)v;
+		p = text_blanks(end, s->args_end);
+		if (p == s->args_end)
+			return n;
+		if (*p++ != ',')
+			return 0;
+	}
+	return 0;
+}
+
+/*
+ * An instruction that is newer than the assembler, or than those that a kernel may be
+ * built with: in code, of two bytes at least, and silent (one that traps finds the
+ * monitor by itself).
+ */
+void text_bytes(struct text *t, const struct text_at *s)
+{
+	uint8_t bytes[15];
+	struct insn in;
+	size_t n;
+
+	if (!t->now.code || t->now.bits != 32)
+		return;
+	n = read_bytes(s, bytes, sizeof(bytes));
+	if (n < 2 || insn_decode(&in, bytes, n, 32) != (int)n || in.cls != IC_SILENT)
+		return;
+	if (left_alone(t, s, in.kind))
+		return;
+	site(t, s->start, s->start, in.kind);
+	text_printf(&t->out, "lilyvm.emulate; ");
+}
+
 void text_parametric(struct text *t, const struct text_at *s)
 {
 	const char *literal = s->word;

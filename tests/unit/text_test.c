@@ -222,6 +222,10 @@ static const struct example forms[] = {
 	{ "rep; insb\n", "lilyvm.emulate; rep; insb\n" },
 	{ "fsave (%eax)\n", "fwait; lilyvm.emulate; fnsave (%eax)\n" },
 	{ "data16 pushf\n", "lilyvm.emulate; data16 pushf\n" },
+	{ ".byte 0x0f,0xae,0x27\n", "lilyvm.emulate; .byte 0x0f,0xae,0x27\n" },
+	{ "1: .byte 15 , 0xae /* xrstor */ , 057 # x\n",
+	  "1: lilyvm.emulate; .byte 15 , 0xae /* xrstor */ , 057 # x\n" },
+	{ ".section .init,\"ax\"; .byte 0xcd,0x80\n", ".section .init,\"ax\"; lilyvm.emulate; .byte 0xcd,0x80\n" },
 	{ "cli /* a\nb */ ; nop\n", "movl $0xfffffe00, 0xff000000; nop\n" },
 };
 
@@ -260,6 +264,10 @@ static const char *const harmless[] = {
 	".set cli, 4\n", "rep movsb\n", "lock; incl (%eax)\n", "es; lodsb\n", "\"cli\": nop\n",
 	".L1: 1: nop\n", "foo.cli\n", "mov $4, %eax\n", "mov $'\\n, %al\n", "{disp32} mov %eax, 4(%eax)\n",
 	"arpl %ax, %bx\n", "rdtsc\n", "into\n", "bound %eax, (%ebx)\n", "ud2\n", "int3\n",
+	".byte 0x9c\n", ".byte 0x0f,0xae\n", ".byte 0x0f,0xae,0x27,0x90\n", ".byte 0x0f,0x01,0xca\n",
+	".byte 0x0f,0xae,0x27+0\n", ".byte 0x8e, 0xf0\n", ".byte 0x10f,0xae,0x27\n", ".byte\n",
+	".data\n.byte 0x0f,0xae,0x27\n", ".section .x,\"a\"\n.byte 0x0f,0xae,0x27\n",
+	".pushsection .rodata\n.byte 0xcd,0x80\n.popsection\n", ".data;.text;.previous;.byte 0xcd,0x80\n",
 	".macro m a\n mov 4(\\a), %eax\n j\\a foo\n.endm\n", "cmpxchg8b (%eax)\n", "fnstcw (%eax)\n",
 };
 
