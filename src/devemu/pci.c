@@ -11,9 +11,6 @@
 #define RCR_RCPU 0x04u
 #define RCR_WRITABLE 0x06u
 
-/* PIRQ route control registers (PIIX3 data sheet, 2.2.12). */
-#define PIRQ_ROUTE 0x60u
-#define PIRQ_COUNT 4u
 #define PIRQ_OFF 0x80u
 #define PIRQ_RESERVED 0x2107u		/* interrupts 0 1 2 8 13 cannot be routed to */
 
@@ -107,20 +104,13 @@ bool pci_attach(struct pci *p, unsigned devfn, struct pci_function *fn,
 
 /* The interrupt router. */
 
-/* The PIRQ that a function's pin is wired to: pins rotate from slot to slot. */
-static unsigned pirq_of(const struct pci_slot *slot)
-{
-	unsigned pin = slot->fn->config[PCI_INT_PIN];	/* 1: INTA# */
-
-	return ((slot->devfn >> 3) + pin - 2) % PIRQ_COUNT;
-}
-
 /* The interrupt it is routed to, as a mask; 0 if to none. */
 static uint16_t route_of(const struct pci *p, const struct pci_slot *slot)
 {
-	uint8_t route = p->isa_bridge.config[PIRQ_ROUTE + pirq_of(slot)];
+	unsigned pin = slot->fn->config[PCI_INT_PIN];
+	uint8_t route = p->isa_bridge.config[PCI_PIRQ_ROUTE + pci_pirq(slot->devfn >> 3, pin)];
 
-	if (slot->fn->config[PCI_INT_PIN] == 0 || (route & PIRQ_OFF))
+	if (pin == 0 || (route & PIRQ_OFF))
 		return 0;
 	return (uint16_t)(1u << (route & 15) & ~PIRQ_RESERVED);
 }
@@ -336,8 +326,8 @@ void pci_reset(struct pci *p)
 		for (unsigned reg = 0; reg < sizeof(fn->config); reg++)
 			fn->config[reg] &= (uint8_t)~fn->writable[reg];
 	}
-	for (unsigned i = 0; i < PIRQ_COUNT; i++)
-		p->isa_bridge.config[PIRQ_ROUTE + i] = PIRQ_OFF;
+	for (unsigned i = 0; i < PCI_PIRQ_COUNT; i++)
+		p->isa_bridge.config[PCI_PIRQ_ROUTE + i] = PIRQ_OFF;
 	drive_lines(p);
 }
 
@@ -387,12 +377,12 @@ static uint8_t interrupt_line(uint16_t route)
 
 uint16_t pci_assign(struct pci *p)
 {
-	static const uint8_t routes[PIRQ_COUNT] = { 10, 10, 11, 11 };
+	static const uint8_t routes[PCI_PIRQ_COUNT] = { 10, 10, 11, 11 };
 	struct space io = { FIRST_IO, LAST_IO }, memory = { PCI_MEMORY, PCI_MEMORY_LAST };
 	uint16_t level = 0;
 
-	for (unsigned i = 0; i < PIRQ_COUNT; i++)
-		p->isa_bridge.config[PIRQ_ROUTE + i] = routes[i];
+	for (unsigned i = 0; i < PCI_PIRQ_COUNT; i++)
+		p->isa_bridge.config[PCI_PIRQ_ROUTE + i] = routes[i];
 	for (unsigned i = 0; i < p->nslots; i++) {
 		struct pci_slot *slot = &p->slots[i];
 		struct pci_function *fn = slot->fn;

@@ -40,6 +40,17 @@ enum {
 #define PCI_STATUS_INT 0x08u		/* an INTx is pending */
 #define PCI_STATUS_CAPS 0x10u		/* there is a capability list */
 
+/* The four PIRQ route control registers of the ISA bridge (PIIX3 data sheet, 2.2.12). */
+#define PCI_PIRQ_ROUTE 0x60u
+#define PCI_PIRQ_COUNT 4u
+
+/* The PIRQ (0..3) that a device's pin (1: INTA#) is wired to: pins rotate from device to
+ * device. */
+static inline unsigned pci_pirq(unsigned device, unsigned pin)
+{
+	return (device + pin - 2) % PCI_PIRQ_COUNT;
+}
+
 struct pci_function {
 	uint8_t config[256];
 	uint8_t writable[256];		/* the bits that configuration writes can change */

@@ -3,6 +3,7 @@
 #include "monitor/load_parts.h"
 
 #include "devemu/vga.h"
+#include "monitor/pirtable.h"
 
 #include <string.h>
 
@@ -30,6 +31,7 @@ void pc_bios_data(uint8_t *ram)
 
 	memset(ram, 0, LOW_FREE);
 	clear_screen(ram + VGA_MEMORY);
+	pir_table(ram + PIR_TABLE);
 	put_le16(bda + 0x00, 0x3f8);		/* COM1 */
 	put_le16(bda + 0x10, 0x0222);		/* equipment: FPU, 80x25 colour, one serial port */
 	put_le16(bda + 0x13, BASE_MEMORY_KB);	/* 0x413: where an EBDA would begin */

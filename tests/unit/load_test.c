@@ -278,6 +278,7 @@ static void check_zero_page(const char *cmdline, uint64_t ram_size)
 	ck_assert_uint_ne(zp[0x0a], 0x10);
 	ck_assert_uint_eq(le16(ram + 0xb8000), 0x0720);
 	ck_assert_uint_eq(le16(ram + 0xbfffe), 0x0720);
+	ck_assert(!memcmp(ram + 0xf5a00, "$PIR", 4));
 	ck_assert_uint_eq(le32(zp + 0x1e0), (ram_size - MIB) / 1024);
 	ck_assert_uint_ge(le16(zp + 0x02), 3 * 1024);
 	ck_assert_uint_eq(zp[0x1e8], 3);

@@ -3,6 +3,7 @@
 
 #include "devemu/exitport.h"
 #include "devemu/pci.h"
+#include "monitor/pirtable.h"
 
 #define ADDRESS 0u		/* registers of struct pci: offsets from 0xcf8 */
 #define RESET 1u
@@ -317,6 +318,40 @@ START_TEST(routing_and_masking_move_the_line)
 }
 END_TEST
 
+/* A kernel that believes the table finds the register that moves a card's interrupt. */
+START_TEST(routing_table_tells_the_truth)
+{
+	static uint8_t table[PIR_SIZE];
+	uint8_t sum = 0;
+
+	setup();
+	pci_assign(&pci);
+	pir_table(table);
+	ck_assert_mem_eq(table, "$PIR\0\1", 6);
+	ck_assert_uint_eq(table[6] | table[7] << 8, PIR_SIZE);
+	ck_assert_uint_eq(get(table[9], 0, 4), 0x70008086);
+	for (unsigned i = 0; i < PIR_SIZE; i++)
+		sum += table[i];
+	ck_assert_uint_eq(sum, 0);
+	for (unsigned i = 0; i < PIR_SLOTS; i++) {
+		const uint8_t *entry = table + 32 + 16 * i, link = entry[2];
+		unsigned irqs = entry[3] | entry[4] << 8u;
+
+		if (entry[1] != CARD_DEVFN && entry[1] != CARD2_DEVFN && entry[1] != CARD3_DEVFN)
+			continue;
+		pci_intx(&pci, entry[1], 1);
+		ck_assert_int_eq(line[get(entry[1], PCI_INT_LINE, 1)], 1);
+		ck_assert(irqs >> get(entry[1], PCI_INT_LINE, 1) & 1);
+		set(table[9], link, 1, 12);
+		ck_assert_int_eq(line[12], 1);
+		pci_intx(&pci, entry[1], 0);
+		ck_assert_int_eq(line[12], 0);
+		sum++;
+	}
+	ck_assert_uint_eq(sum, 3);
+}
+END_TEST
+
 START_TEST(reset_clears_what_was_written)
 {
 	uint32_t v;
@@ -389,5 +424,6 @@ FAKEDEV_MAIN("pci", bridges_are_where_kernels_look, address_register_is_a_dword,
 	     io_ranges_follow_bar_and_command, memory_ranges_follow_bar_and_command,
 	     firmware_assigns_memory, firmware_assigns_ranges_and_interrupts,
 	     functions_share_an_interrupt, routing_and_masking_move_the_line,
+	     routing_table_tells_the_truth,
 	     reset_clears_what_was_written, reset_control_register_resets_on_the_edge,
 	     bus_is_finite, exit_port_delivers_a_byte)
