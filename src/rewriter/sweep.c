@@ -287,6 +287,9 @@ static void descend_line(struct sweep *s, struct descent *d, uint32_t at)
 		if (bit_test(s->proven, at) || bit_test(s->bound, at) ||
 		    sweep_decode(s, &in, at) <= 0)
 			return;
+		/* A gap, and perhaps data, behind a call that does not return. */
+		if (is_zeros(&in))
+			return;
 		/* Boundaries inside were wrong. */
 		for (uint32_t i = at + 1; i < at + in.len && i < s->end; i++)
 			if (!bit_test(s->proven, i))

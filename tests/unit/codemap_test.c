@@ -512,6 +512,18 @@ START_TEST(mixed_pages)
 }
 END_TEST
 
+/* The last function ends with a call that does not return; constants follow. */
+START_TEST(mixed_page_end_of_text)
+{
+	PUT(0xfe0, "\x9c\xc3");			/* error: pushf; ret */
+	PUT(0xff0, "\x9d\xe8\xea\xff\xff\xff");	/* popf; call error */
+	PUT(0x1000, "\x10\0\0\0\x07\0\0\0\x9c\x0f\xa2");
+	ck_assert_int_eq(follow(0xff0), 2);
+	IS(0xfe0, "\x6c\xc3");
+	IS(0x1000, "\x10\0\0\0\x07\0\0\0\x9c\x0f\xa2");
+}
+END_TEST
+
 /* More branches than one descent keeps. */
 START_TEST(mixed_many_branches)
 {
@@ -619,6 +631,7 @@ int main(void)
 	tcase_add_test(tc, page_reused);
 	tcase_add_test(tc, mixed_page);
 	tcase_add_test(tc, mixed_pages);
+	tcase_add_test(tc, mixed_page_end_of_text);
 	tcase_add_test(tc, mixed_many_branches);
 	tcase_add_test(tc, mixed_page_changes);
 	tcase_add_test(tc, mixed_page_other_code);
