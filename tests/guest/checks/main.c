@@ -34,19 +34,19 @@ int main(uint32_t magic, const void *info)
 	gdt_set(SPARE_SEL, 0, 0xfff, 0x4093);
 	TRY("movl $0x30, %%eax; movl %%eax, %%es; movl %%es:0xffc, %%eax");
 	try_print("inside the limit");
-	TRY("movl $0x30, %%eax; movl %%eax, %%es; movl %%es:0xffd, %%eax");
+	TRY("movl $0x30, %%eax; movl %%eax, %%es; " AT "movl %%es:0xffd, %%eax");
 	try_print("beyond the limit");
-	TRY("movl $0x30, %%eax; movl %%eax, %%es; movl %%eax, %%es:0x1000");
+	TRY("movl $0x30, %%eax; movl %%eax, %%es; " AT "movl %%eax, %%es:0x1000");
 	try_print("write beyond the limit");
 
 	/* SDM 3, 5.4.1: a null selector may be loaded, not used. */
-	TRY("xorl %%eax, %%eax; movl %%eax, %%gs; movl %%gs:0x1000, %%eax");
+	TRY("xorl %%eax, %%eax; movl %%eax, %%gs; " AT "movl %%gs:0x1000, %%eax");
 	try_print("read through gs = 0");
 
 	/* SDM 2, "MOV - Move to/from Control Registers": #GP(0). */
-	TRY("movl %%cr4, %%eax; orl $0x80000000, %%eax; movl %%eax, %%cr4");
+	TRY("movl %%cr4, %%eax; orl $0x80000000, %%eax; " AT "movl %%eax, %%cr4");
 	try_print("cr4, reserved bit");
-	TRY("movl %%cr0, %%eax; orl $0x80000000, %%eax; andl $~1, %%eax; movl %%eax, %%cr0");
+	TRY("movl %%cr0, %%eax; orl $0x80000000, %%eax; andl $~1, %%eax; " AT "movl %%eax, %%cr0");
 	try_print("cr0, PG without PE");
 
 	TRY("movl $0x12345, %%ecx; rdmsr"); try_print("rdmsr of an unknown register");

@@ -38,7 +38,7 @@ int main(uint32_t magic, const void *info)
 	toggle("ID", FL_ID);
 	toggle_by_iret(FL_ID);
 	TRY("cpuid"); try_print("cpuid");
-	TRY("movl %%cr4, %%eax"); try_print("mov from cr4");
+	TRY(".byte 0x0f, 0x20, 0xe0"); try_print("mov from cr4");
 	TRY("xorl %%eax, %%eax; movl %%eax, %%cr4"); try_print("mov to cr4");
 	TRY("rdmsr"); try_print("rdmsr");
 	TRY("wrmsr"); try_print("wrmsr");

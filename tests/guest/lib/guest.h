@@ -72,6 +72,19 @@ void trap_gate(unsigned vector, uint16_t sel, uint32_t offset, unsigned type, un
 uint32_t trap_entry(unsigned vector);
 
 /*
+ * AT, between two instructions of assembler code, marks a place.  How long instructions
+ * are depends on what has built the kernel; how many marks lie before one does not.
+ */
+#define AT "\n66: .pushsection .places, \"a\"; .long 66b; .popsection\n\t"
+
+struct place { uint32_t marks, bytes; };
+/* How many marks there are from start to eip, and the bytes from the last one (else from
+ * start) to eip. */
+struct place place_of(uint32_t start, uint32_t eip);
+/* Prints it: the marks, and "+BYTES" unless that is 0. */
+void place_print(uint32_t start, uint32_t eip);
+
+/*
  * TRY(code) runs assembler code with a handler that catches exceptions 0-31:
  * afterwards `caught` tells what happened.  Execution goes on behind the code.
  * The code may use all registers but esp and ebp as it likes.  The jump that is
@@ -81,7 +94,8 @@ uint32_t trap_entry(unsigned vector);
 struct caught {
 	uint32_t vector;		/* NO_TRAP: none happened */
 	uint32_t error;
-	uint32_t offset;		/* eip in the frame, relative to the code's first byte */
+	uint32_t offset;		/* eip in the frame, relative to the last AT before it,
+					   else to the code's first byte */
 	uint32_t eflags, cs, cr2;
 };
 extern struct caught caught;

@@ -58,7 +58,7 @@ void trap(struct trap_frame *f)
 void try_catch(struct trap_frame *f)
 {
 	caught = (struct caught){
-		.vector = f->vector, .error = f->error, .offset = f->eip - try_start,
+		.vector = f->vector, .error = f->error, .offset = place_of(try_start, f->eip).bytes,
 		.eflags = f->eflags, .cs = f->cs, .cr2 = read_cr2(),
 	};
 	asm volatile("movl %0, %%esp\n\tmovl %1, %%ebp\n\t"

@@ -24,17 +24,25 @@ static void raise_irq(void)
 	while (!(inb(0x20) & 1));
 }
 
-/* Runs the code with an interrupt pending; says at which offset it was taken. */
+static void show(const char *name, uint32_t start)
+{
+	if (!taken) {
+		printf("%s: not taken\n", name);
+		return;
+	}
+	printf("%s: taken %u, at ", name, taken);
+	place_print(start, taken_eip);
+	printf("\n");
+}
+
+/* Runs the code with an interrupt pending; says at which place it was taken. */
 #define SHOW(name, code) do {								\
 	uint32_t start;									\
 											\
 	raise_irq();									\
-	asm volatile("movl $8f, %0\n8:\t" code "\n\tnop; nop; nop; cli" : "=&r"(start)	\
+	asm volatile("movl $8f, %0\n8:\t" code AT "nop" AT "nop" AT "nop" AT "cli" : "=&r"(start)	\
 		     : "r"(KERNEL_DS) : "eax", "memory", "cc");				\
-	if (taken)									\
-		printf("%s: taken %u, at +%u\n", name, taken, taken_eip - start);	\
-	else										\
-		printf("%s: not taken\n", name);					\
+	show(name, start);								\
 	sti(); asm volatile("nop; nop"); cli();						\
 } while (0)
 
@@ -59,18 +67,18 @@ int main(uint32_t magic, const void *info)
 	pic_unmask(0);
 	write_cr4(CR4_OSFXSR);
 	SHOW("sti nop", "sti");
-	SHOW("sti sti", "sti; sti");
-	SHOW("sti cli", "sti; cli");
-	SHOW("sti pushf popf", "sti; pushfl; popfl");
-	SHOW("sti hlt", "sti; hlt");
-	SHOW("popf", "pushl $0x202; popfl");
-	SHOW("popf, cli", "pushl $0x202; popfl; cli");
-	SHOW("iret", "pushl $0x202; pushl %%cs; pushl $7f; iretl; 7:");
-	SHOW("iret, cli", "pushl $0x202; pushl %%cs; pushl $7f; iretl; 7: cli");
-	SHOW("sti, jmp", "sti; jmp 7f; 7:");
-	SHOW("sti, IF set already", "pushl $0x202; popfl; sti; cli");
+	SHOW("sti sti", "sti" AT "sti");
+	SHOW("sti cli", "sti" AT "cli");
+	SHOW("sti pushf popf", "sti" AT "pushfl" AT "popfl");
+	SHOW("sti hlt", "sti" AT "hlt");
+	SHOW("popf", "pushl $0x202;" AT "popfl");
+	SHOW("popf, cli", "pushl $0x202;" AT "popfl" AT "cli");
+	SHOW("iret", "pushl $0x202; pushl %%cs; pushl $7f;" AT "iretl; 7:");
+	SHOW("iret, cli", "pushl $0x202; pushl %%cs; pushl $7f;" AT "iretl; 7:" AT "cli");
+	SHOW("sti, jmp", "sti" AT "jmp 7f; 7:");
+	SHOW("sti, IF set already", "pushl $0x202;" AT "popfl" AT "sti" AT "cli");
 	/* A load of ss holds it back, too; mov ss and pop ss. */
-	SHOW("popf behind mov ss", "movl %%ss, %%eax; pushl $0x202; movl %%eax, %%ss; popfl");
+	SHOW("popf behind mov ss", "movl %%ss, %%eax; pushl $0x202; movl %%eax, %%ss;" AT "popfl");
 	wait_behind_sti();
 	return 0;
 }

@@ -12,7 +12,7 @@ static uint32_t pushed;
 static void step(struct trap_frame *f)
 {
 	if (steps < 32)
-		trace[steps++] = f->eip - base;
+		trace[steps++] = f->eip;
 }
 
 /* In the handler TF is clear; the frame has it. */
@@ -25,17 +25,19 @@ static void soft(struct trap_frame *f)
 static void show(const char *name)
 {
 	printf("%s:", name);
-	for (unsigned i = 0; i < steps; i++)
-		printf(" %d", trace[i]);
+	for (unsigned i = 0; i < steps; i++) {
+		printf(" ");
+		place_print(base, trace[i]);
+	}
 	printf("\n");
 	steps = 0;
 }
 
-/* Offsets count from the popf that sets TF. */
+/* Places count from the popf that sets TF. */
 #define STEP(name, code) \
 	do { \
 		asm volatile("movl $8f, %0; pushfl; orl $0x100, (%%esp)\n" \
-			     "8: popfl\n\t" code "\n\tpushfl; andl $~0x100, (%%esp); popfl; nop" \
+			     "8: popfl" AT code AT "pushfl" AT "andl $~0x100, (%%esp)" AT "popfl" AT "nop" \
 			     : "=m"(base) \
 			     : \
 			     : "eax", "ecx", "edx", "ebx", "esi", "edi", "memory", "cc"); \
@@ -71,16 +73,16 @@ int main(uint32_t magic, const void *info)
 	user_init();
 	trap_set(1, step);
 	trap_set(0x42, soft);
-	STEP("nop", "nop; nop");
-	STEP("pushf popf", "pushfl; popfl");
-	STEP("cli sti", "cli; cli");
-	STEP("sreg", "movl %%ds, %%eax; movl %%eax, %%es; pushl %%es; popl %%es");
-	STEP("cr", "movl %%cr0, %%eax; movl %%eax, %%cr0; movl %%cr3, %%eax");
-	STEP("port", "movl $0x3ff, %%edx; inb %%dx, %%al; nop");
-	STEP("cpuid", "cpuid; sidt -16(%%esp); smsw %%ax");
-	STEP("iret", "pushfl; pushl %%cs; pushl $1f; iretl; nop; 1: nop");
-	STEP("far jump", "ljmp $8, $1f; nop; 1: nop");
-	STEP("int", "int $0x42; nop; nop");
+	STEP("nop", "nop" AT "nop");
+	STEP("pushf popf", "pushfl" AT "popfl");
+	STEP("cli sti", "cli" AT "cli");
+	STEP("sreg", "movl %%ds, %%eax" AT "movl %%eax, %%es" AT "pushl %%es" AT "popl %%es");
+	STEP("cr", "movl %%cr0, %%eax" AT "movl %%eax, %%cr0" AT "movl %%cr3, %%eax");
+	STEP("port", "movl $0x3ff, %%edx" AT "inb %%dx, %%al" AT "nop");
+	STEP("cpuid", "cpuid" AT "sidt -16(%%esp)" AT "smsw %%ax");
+	STEP("iret", "pushfl" AT "pushl %%cs" AT "pushl $1f" AT "iretl; nop; 1:" AT "nop");
+	STEP("far jump", "ljmp $8, $1f; nop; 1:" AT "nop");
+	STEP("int", "int $0x42" AT "nop" AT "nop");
 	asm volatile("pushfl; orl $0x100, (%%esp); popfl; int $0x42; pushfl; andl $~0x100, "
 		     "(%%esp); popfl"
 		     : "=c"(cleared)
@@ -88,8 +90,8 @@ int main(uint32_t magic, const void *info)
 		     : "memory", "cc");
 	printf("int under TF: frame %x, handler %x\n", pushed, cleared);
 	steps = 0;
-	STEP("loop", "movl $3, %%ecx; 1: loop 1b");
-	STEP("rep", "movl $2, %%ecx; leal -16(%%esp), %%edi; rep stosb; nop");
+	STEP("loop", "movl $3, %%ecx" AT "1: loop 1b");
+	STEP("rep", "movl $2, %%ecx" AT "leal -16(%%esp), %%edi" AT "rep stosb" AT "nop");
 	trap_set(1, NULL);
 	user_init();
 	user("plain", user_plain);

@@ -90,7 +90,7 @@ static void short_idt(void)
 	asm volatile("lidt %0" : : "m"(t));
 	TRY("int $0x20"); try_print("int beyond the IDT");
 	trap_gate(3, KERNEL_CS, 0, 0xe, 0);
-	TRY("int $0x1f"); try_print("int $0x1f");
+	TRY("int $0x1f" AT); try_print("int $0x1f");
 	asm volatile("lidt %0" : : "m"(i));
 	trap_gate(0x40, KERNEL_DS, trap_entry(0x40), 0xe, 0);
 	TRY("int $0x40"); try_print("gate to data");

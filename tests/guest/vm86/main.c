@@ -14,7 +14,7 @@ asm(".text\n.globl vm86_enter\nvm86_enter:\n\t"
     "movl %esp, vm86_esp; movl %esp, tss + 4\n\t"
     "pushl $0x40; pushl $0x30; pushl $0x20; pushl $0x10\n\t"	/* gs fs ds es */
     "pushl $0x800; pushl $0x100; pushl %eax; pushl $0x700; pushl $0\n\t"
-    "movl $0x1234, %eax; iretl\n"
+    "movl $0x1234, %eax; movl $0x5678, %ebx; iretl\n"
     ".globl vm86_leave\nvm86_leave:\n\t"
     "movl $0x10, %eax; movl %eax, %ds; movl %eax, %es; movl %eax, %fs; movl %eax, %gs\n\t"
     "movl vm86_esp, %esp; popl %edi; popl %esi; popl %ebx; popl %ebp; ret\n");
