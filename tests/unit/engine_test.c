@@ -168,7 +168,19 @@ START_TEST(single_step)
 	check_trap(VEC_DB, 1);
 	run(us);
 	check_trap(VEC_DB, 2);
+	ck_assert_uint_eq(uspace_debug_status(us) & 0x400f, 0x4000);
 	ck_assert_uint_eq(regs.gpr[R_EAX], DATA + 2);
+}
+END_TEST
+
+/* int1 is a #DB that no bit of DR6 explains. */
+START_TEST(int1)
+{
+	RUN(0xf1);
+	ck_assert_int_eq(ev.kind, UE_TRAP);
+	ck_assert_uint_eq(ev.vector, VEC_DB);
+	if (eng->ops->exact)
+		ck_assert_uint_eq(uspace_debug_status(us) & 0x400f, 0);
 }
 END_TEST
 
@@ -184,7 +196,6 @@ START_TEST(breakpoint)
 }
 END_TEST
 
-/* A far jump to 64-bit mode gains nothing: its system calls are not the host's. */
 START_TEST(rdtsc_traps_on_demand)
 {
 	RUN(0x0f, 0x31, 0xcd, 0x80);
@@ -199,6 +210,7 @@ START_TEST(rdtsc_traps_on_demand)
 }
 END_TEST
 
+/* A far jump to 64-bit mode gains nothing: its system calls are not the host's. */
 START_TEST(jump_to_64_bit_mode)
 {
 	/* ljmp $0x33,$CODE+7; mov $60,%eax; syscall */
@@ -560,6 +572,7 @@ static TCase *events(void)
 	tcase_add_test(tc, sysenter);
 	tcase_add_loop_test(tc, exceptions, 0, sizeof traps / sizeof *traps);
 	tcase_add_test(tc, single_step);
+	tcase_add_test(tc, int1);
 	tcase_add_test(tc, breakpoint);
 	tcase_add_test(tc, rdtsc_traps_on_demand);
 	tcase_add_test(tc, jump_to_64_bit_mode);

@@ -335,6 +335,7 @@ static void ho_run(struct uspace *base, struct user_regs *r, struct user_event *
 {
 	struct ho_space *us = space_of(base);
 	struct ho_engine *eng = (struct ho_engine *)base->eng;
+	const uint32_t before = r->eflags;
 	bool alive;
 
 	memset(ev, 0, sizeof *ev);
@@ -359,6 +360,7 @@ static void ho_run(struct uspace *base, struct user_regs *r, struct user_event *
 	if (alive) {
 		base->eng->stats.stops++;
 		decode(us, r, ev);
+		us->stepping = (before | r->eflags) & FL_TF;
 	} else if (us->own_fault && us->report->started == us->go) {
 		meddled(r, ev);
 	} else {
@@ -447,8 +449,9 @@ static uint32_t ho_debug_status(struct uspace *base)
 	struct ho_space *us = space_of(base);
 	uint32_t dr6;
 
+	/* A #DB is a single step, or comes from int1, which leaves no trace in DR6. */
 	if (!us->debug || !attach(us))
-		return 0x4000;		/* a single step */
+		return us->stepping ? 0x4000 : 0;
 	dr6 = ptrace(PTRACE_PEEKUSER, us->pid, offsetof(struct user, u_debugreg[6]), 0);
 	ptrace(PTRACE_DETACH, us->pid, 0, 0);
 	return dr6;

@@ -52,6 +52,7 @@ struct ho_space {
 	bool away;			/* where its guest thread may run, see ho_pace */
 	bool tsc_traps;
 	bool debug;			/* its debug registers are in use */
+	bool stepping;			/* TF was set before or after the last run */
 };
 
 /* Puts an operation at the end of the space's list. */
