@@ -498,17 +498,21 @@ static enum interp_result do_load_table(struct vm *vm, const struct insn *insn, 
 	struct vcpu *c = &vm->cpu;
 	struct dtable *t = insn->kind == IK_LGDT ? &c->gdtr : &c->idtr;
 	uint8_t buf[6];
+	gva_t a;
 
 	if (c->cpl)
 		return raise_fault(f, VEC_GP, 0);
 	if (!insn->has_mem)
 		return raise_fault(f, VEC_UD, 0);
-	if (!gmem_read(vm, interp_ea(c, insn), buf, 6, ACC_READ, f))
+	a = interp_ea(c, insn);
+	fetch_is_data(vm, a.v, sizeof buf);
+	if (!gmem_read(vm, a, buf, sizeof buf, ACC_READ, f))
 		return INTERP_FAULT;
 	memcpy(&t->limit, buf, 2);
 	memcpy(&t->base, buf + 2, 4);
 	if (insn->opsize == 2)
 		t->base &= 0xffffff;
+	fetch_is_data(vm, t->base, t->limit + 1u);
 	return done(c, insn);
 }
 

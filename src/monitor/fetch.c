@@ -167,3 +167,22 @@ const struct insn *fetch_insn(struct vm *vm, struct fault *f)
 	insn = insncache_find(&vm->insns, a, bytes, mode);
 	return valid(insn ? insn : decode(vm, a, bytes, bytes, mode), f);
 }
+
+void fetch_is_data(struct vm *vm, uint32_t a, uint32_t n)
+{
+	while (n) {
+		uint32_t room = PAGE_SIZE - (a & ~PAGE_MASK), part = n < room ? n : room;
+		uint8_t *mem;
+		struct walk w;
+
+		mem = mmu_probe(vm, GVA(a), &w) ? gmem_ram(vm, GPA(w.pa.v | (a & ~PAGE_MASK)), part) :
+						  NULL;
+		if (mem) {
+			tramp_drop_frame(vm, w.pa.v >> PAGE_SHIFT);
+			codemap_data(vm->code, mem, GPA(w.pa.v | (a & ~PAGE_MASK)), part);
+			insncache_forget(&vm->insns, a & PAGE_MASK);
+		}
+		a += part;
+		n -= part;
+	}
+}

@@ -215,6 +215,9 @@ enum interp_result fpu_emulate(struct vm *vm, const struct insn *insn, struct fa
  * fault of the fetch (#PF, #UD) in *f, or with the VM ending.  Valid until the next
  * call. */
 const struct insn *fetch_insn(struct vm *vm, struct fault *f);
+/* The processor reads the n bytes at linear address a as data, which kernels keep in their
+ * text, too: a descriptor table and the operand that tells where it is. */
+void fetch_is_data(struct vm *vm, uint32_t a, uint32_t n);
 
 /* loop.c */
 /* Runs the VM until it ends. */

@@ -250,6 +250,26 @@ void codemap_restore(const struct codemap *map, uint8_t *buf, gpa_t gpa, uint32_
 	}
 }
 
+void codemap_data(struct codemap *map, uint8_t *mem, gpa_t gpa, uint32_t n)
+{
+	struct codepage *p = page_find(map, gpa.v >> PAGE_SHIFT);
+	uint32_t off = gpa.v & (PAGE_SIZE - 1), end = off + n;
+
+	if (!p)
+		return;
+	for (uint32_t i = bit_next(p->site, off, end); i < end;
+	     i = bit_next(p->site, i + 1, end)) {
+		int original = mem[i - off] == p->shadow[i] ? site_original(p, i) : -1;
+
+		/* A copied substitute has always been the guest's own byte. */
+		if (original >= 0 && !bit_test(p->adopted, i))
+			mem[i - off] = p->shadow[i] = (uint8_t)original;
+		site_drop(p, i);
+	}
+	for (uint32_t i = off; i < end; i++)
+		bit_clear(p->bound, i);
+}
+
 void codemap_forget(struct codemap *map, gpa_t gpa, uint32_t n)
 {
 	uint64_t first = (gpa.v + PAGE_SIZE - 1) >> PAGE_SHIFT, end = (gpa.v + n) >> PAGE_SHIFT;

@@ -143,6 +143,13 @@ int codemap_scan_section(struct codemap *map, uint8_t *mem, gpa_t gpa, gva_t vad
  */
 void codemap_restore(const struct codemap *map, uint8_t *buf, gpa_t gpa, uint32_t n);
 
+/*
+ * The n bytes at gpa, within one page and in memory at mem, are data, whatever the scan
+ * thought: puts the original bytes back, and no instruction begins there until
+ * one is about to run.
+ */
+void codemap_data(struct codemap *map, uint8_t *mem, gpa_t gpa, uint32_t n);
+
 /* The page was freed or overwritten wholesale (DMA): forget what is known. */
 void codemap_forget(struct codemap *map, gpa_t gpa, uint32_t n);
 

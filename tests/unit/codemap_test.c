@@ -161,6 +161,28 @@ START_TEST(data_in_text)
 }
 END_TEST
 
+/* A descriptor table that looks like code, when the processor has shown that it is data. */
+START_TEST(table_of_descriptors)
+{
+	/* limit and base 40404040, attributes 9c: inc %eax and pushf; xgetbv */
+	static const char table[] = "\x40\x40\x40\x40\x40\x9c\x40\x0f\x01\xd0";
+
+	PUT(put(PUT(0, "\x9c"), table, 10), "\x9d\xc3");
+	ck_assert_int_eq(section(0, 13), 4);
+	ck_assert_int_ne(memcmp(ram + 1, table, 10), 0);
+	codemap_data(map, ram + 1, GPA(1), 10);
+	ck_assert_int_eq(memcmp(ram + 1, table, 10), 0);
+	ck_assert(!codemap_boundary(map, GPA(1)));
+	/* What lies beside it stays patched, and the page is as it was scanned. */
+	IS(0, "\x6c");
+	IS(11, "\x6d\xc3");
+	ck_assert_int_eq(scan(0, 11), 0);
+	ck_assert_int_eq(memcmp(ram + 1, table, 10), 0);
+	/* A page that was never scanned has nothing to undo. */
+	codemap_data(map, ram + PAGE_SIZE, GPA(PAGE_SIZE), 16);
+}
+END_TEST
+
 /* Linux 2.4: ud2, line, file name; the data would swallow the code behind it. */
 START_TEST(bug_with_data)
 {
@@ -612,6 +634,7 @@ int main(void)
 	tcase_add_test(tc, substitutes);
 	tcase_add_test(tc, table_in_text);
 	tcase_add_test(tc, data_in_text);
+	tcase_add_test(tc, table_of_descriptors);
 	tcase_add_test(tc, bug_with_data);
 	tcase_add_test(tc, bug_without_data);
 	tcase_add_test(tc, padding);

@@ -9,10 +9,10 @@ static struct vm *vm;
 static uint8_t *code_page(void *ctx, gva_t page, gpa_t *gpa)
 {
 	(void)ctx;
-	if (page.v != VA)
+	if (page.v - VA > PAGE_SIZE)
 		return NULL;
-	*gpa = GPA(AT_CODE);
-	return vm->ram.base + AT_CODE;
+	*gpa = GPA(page.v - VA + AT_CODE);
+	return vm->ram.base + gpa->v;
 }
 
 /* pushf; nop ... at VA, patched and running directly. */
@@ -83,6 +83,28 @@ START_TEST(beyond_ram)
 }
 END_TEST
 
+/* lgdt: the operand and the table it tells of are data, in two pages here. */
+START_TEST(tables_are_data)
+{
+	uint8_t *ram = vm->ram.base + AT_CODE;
+	uint32_t base = VA + PAGE_SIZE - 4;
+
+	machine_map(vm, vm->cpu.cr3, VA + PAGE_SIZE, AT_CODE + PAGE_SIZE, PTE_P | PTE_W | PTE_A);
+	memset(ram + PAGE_SIZE, 0x90, PAGE_SIZE);
+	memset(ram + PAGE_SIZE - 6, 0x9c, 10);
+	ck_assert_int_eq(codemap_scan(vm->code, code_page, NULL, GVA(VA), GVA(VA), CODEMAP_TEXT), 6);
+	ck_assert_int_eq(codemap_scan(vm->code, code_page, NULL, GVA(VA + PAGE_SIZE),
+				      GVA(VA + PAGE_SIZE), CODEMAP_TEXT), 4);
+	fetch_is_data(vm, base, 8);
+	ck_assert_uint_eq(ram[PAGE_SIZE - 5], 0x6c);
+	ck_assert_int_eq(memcmp(ram + PAGE_SIZE - 4, "\x9c\x9c\x9c\x9c\x9c\x9c\x9c\x9c", 8), 0);
+	/* What is not mapped, or no RAM, is left out. */
+	fetch_is_data(vm, 0xf0000000, 0x10000);
+	remap(RAM_SIZE, PTE_P | PTE_W | PTE_A | PTE_D);
+	fetch_is_data(vm, VA, 8);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fetch");
@@ -92,6 +114,7 @@ int main(void)
 	tcase_add_test(tc, patched);
 	tcase_add_test(tc, taken_away);
 	tcase_add_test(tc, beyond_ram);
+	tcase_add_test(tc, tables_are_data);
 	suite_add_tcase(s, tc);
 	return machine_suite(s);
 }
