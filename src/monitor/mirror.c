@@ -371,66 +371,113 @@ void view_make_writable(struct vm *vm, uint32_t frame)
 
 /* ---- repair ---- */
 
-/* Pending unmap of adjacent pages; pages that are not mapped may lie between. */
+/* Pending changes of adjacent pages: an unmap, where pages that are not mapped may lie
+ * between, and less rights, where none may. */
 struct gap {
 	uint32_t first, end;
 };
 
-static void gap_flush(struct view *v, struct gap *g)
+struct pending {
+	struct gap unmap, protect;
+	unsigned rights;
+};
+
+static void unmap_flush(struct view *v, struct pending *p)
 {
+	struct gap *g = &p->unmap;
+
 	if (g->end != g->first)
 		host_unmap(v, g->first, (g->end - g->first) >> PAGE_SHIFT);
 	g->first = g->end = 0;
 }
 
-/* Drops rights that the guest took back, or the page; true if it was dropped. */
-static bool repair_entry(struct view *v, uint32_t va, uint32_t old, uint32_t want)
+static void protect_flush(struct view *v, struct pending *p)
 {
+	struct gap g = p->protect;
+
+	p->protect.first = p->protect.end = 0;
+	if (g.end != g.first)
+		host_protect(v, g.first, (g.end - g.first) >> PAGE_SHIFT, p->rights);
+}
+
+static void unmap_add(struct pending *p, uint32_t va)
+{
+	if (p->unmap.first == p->unmap.end)
+		p->unmap.first = va;
+	p->unmap.end = va + PAGE_SIZE;
+}
+
+static void protect_add(struct view *v, struct pending *p, uint32_t va, unsigned rights)
+{
+	if (p->protect.first == p->protect.end || p->protect.end != va || p->rights != rights) {
+		protect_flush(v, p);
+		p->protect.first = va;
+		p->rights = rights;
+	}
+	p->protect.end = va + PAGE_SIZE;
+}
+
+/* What of an entry the host has to be told: the page goes, or loses rights. */
+enum repaired { REPAIRED_NOTHING, REPAIRED_RIGHTS, REPAIRED_GONE };
+
+static enum repaired repair_entry(struct view *v, uint32_t va, uint32_t old, uint32_t want)
+{
+	const uint32_t taken = VE_G | VE_U;
 	uint32_t lost;
 
 	if (!(want & VE_P) || (want ^ old) >> PAGE_SHIFT || ((want ^ old) & VE_N)) {
 		entry_set(v, va, 0);
-		return true;
+		return REPAIRED_GONE;
 	}
 	lost = old & ~want & VE_W;
-	if ((old ^ want) & (VE_G | VE_U))
-		entry_set(v, va, (old & ~(VE_G | VE_U)) | (want & (VE_G | VE_U)));
-	if (lost) {
-		entry_rights_set(v, va, 0, lost);
-		v->vm->stats.repair_changes++;
+	if ((old ^ want) & taken)
+		entry_set(v, va, (old & ~taken) | (want & taken));
+	if (!lost)
+		return REPAIRED_NOTHING;
+	slot_set(v, va, view_entry(v, va) & ~lost);
+	return REPAIRED_RIGHTS;
+}
+
+static void repair_page(struct view *v, uint32_t va, uint32_t old, struct pending *p)
+{
+	struct walk w;
+	uint32_t want = mmu_probe(v->vm, GVA(va), &w) ? wanted(v, va, &w) : 0;
+
+	switch (repair_entry(v, va, old, want)) {
+	case REPAIRED_NOTHING:
+		unmap_flush(v, p);
+		return;
+	case REPAIRED_RIGHTS:
+		unmap_flush(v, p);
+		protect_add(v, p, va, entry_rights(v, view_entry(v, va)));
+		break;
+	case REPAIRED_GONE:
+		unmap_add(p, va);
+		break;
 	}
-	return false;
+	v->vm->stats.repair_changes++;
 }
 
 static void repair_table(struct view *v, unsigned i, bool globals)
 {
 	struct view_table *t = v->table[i];
-	struct gap gap = { 0, 0 };
+	struct pending p = { .rights = 0 };
 	unsigned j, left = t->count;
-	struct walk w;
 
-	for (j = 0; left; j++) {
+	/* A refused change of rights empties the view: then fewer are left. */
+	for (j = 0; left && j < 1024; j++) {
 		uint32_t old = t->entry[j], va = i << 22 | j << 12;
-		uint32_t want;
 
 		if (!(old & VE_P))
 			continue;
 		left--;
-		if ((old & VE_G) && !globals) {
-			gap_flush(v, &gap);
-			continue;
-		}
-		want = mmu_probe(v->vm, GVA(va), &w) ? wanted(v, va, &w) : 0;
-		if (!repair_entry(v, va, old, want)) {
-			gap_flush(v, &gap);
-			continue;
-		}
-		v->vm->stats.repair_changes++;
-		if (gap.first == gap.end)
-			gap.first = va;
-		gap.end = va + PAGE_SIZE;
+		if ((old & VE_G) && !globals)
+			unmap_flush(v, &p);
+		else
+			repair_page(v, va, old, &p);
 	}
-	gap_flush(v, &gap);
+	unmap_flush(v, &p);
+	protect_flush(v, &p);
 }
 
 void view_repair(struct view *v, bool globals)
@@ -452,14 +499,12 @@ void view_repair(struct view *v, bool globals)
 
 void view_repair_page(struct view *v, uint32_t va)
 {
+	struct pending p = { .rights = 0 };
 	uint32_t old = view_entry(v, va);
-	struct walk w;
-	uint32_t want;
 
 	if (!(old & VE_P))
 		return;
-	va &= PAGE_MASK;
-	want = mmu_probe(v->vm, GVA(va), &w) ? wanted(v, va, &w) : 0;
-	if (repair_entry(v, va, old, want))
-		host_unmap(v, va, 1);
+	repair_page(v, va & PAGE_MASK, old, &p);
+	unmap_flush(v, &p);
+	protect_flush(v, &p);
 }

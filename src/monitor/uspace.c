@@ -393,10 +393,30 @@ static bool fetch_refused(struct vm *vm, uint32_t va, struct fault *f)
 	return va - eip < INSN_MAX && !fetch_insn(vm, f) && f->vector == VEC_PF && f->cr2 == va;
 }
 
+/* What the faulting access was, ACC_*.  An exact engine says so, and if user code has
+ * made it lie, then about accesses that user code might have made as well.  Otherwise:
+ * whatever is mapped can be read, only a write can fault there; elsewhere the
+ * instruction tells. */
+static uint32_t fault_access(struct vm *vm, struct child *ch, const struct user_event *ev)
+{
+	struct vcpu *c = &vm->cpu;
+	const struct insn *insn;
+	struct fault f;
+
+	if (vm->engine->ops->exact)
+		return ev->error & PF_W ? ACC_WRITE : ev->error & PF_I ? ACC_EXEC : ACC_READ;
+	if (view_entry(&ch->view, ev->cr2) & VE_P)
+		return ACC_WRITE;
+	if (ev->cr2 == c->seg[S_CS].base + c->eip)
+		return ACC_EXEC;
+	insn = fetch_insn(vm, &f);
+	return insn && access_is_write(c, insn, ev->cr2) ? ACC_WRITE : ACC_READ;
+}
+
 static void user_page_fault(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
-	uint32_t e = view_entry(&ch->view, ev->cr2), how = ACC_USER;
+	uint32_t e = view_entry(&ch->view, ev->cr2);
 	const struct insn *insn;
 	struct fault f;
 	struct walk w;
@@ -408,18 +428,7 @@ static void user_page_fault(struct vm *vm, struct child *ch, const struct user_e
 		user_fault(vm, &f);
 		return;
 	}
-	/* Whatever is mapped can be read: only a write can fault there.
-	 * Elsewhere the instruction tells. */
-	if (e & VE_P) {
-		how |= ACC_WRITE;
-	} else if (ev->cr2 == c->seg[S_CS].base + c->eip) {
-		how |= ACC_EXEC;
-	} else {
-		insn = fetch_insn(vm, &f);
-		if (insn && access_is_write(c, insn, ev->cr2))
-			how |= ACC_WRITE;
-	}
-	if (!mmu_translate(vm, GVA(ev->cr2), how, &w, &f)) {
+	if (!mmu_translate(vm, GVA(ev->cr2), ACC_USER | fault_access(vm, ch, ev), &w, &f)) {
 		user_fault(vm, &f);
 		return;
 	}

@@ -306,9 +306,8 @@ START_TEST(only_what_differs)
 	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40003000+3000\n"
 					  "unmap 0 40009000+1000\n"
-					  "protect 0 4000b000+1000 r\n"
-					  "protect 0 4000c000+1000 r\n"
-					  "unmap 0 4000d000+1000\n");
+					  "unmap 0 4000d000+1000\n"
+					  "protect 0 4000b000+2000 r\n");
 	ck_assert_uint_eq(vm->kview.pages, 27);
 }
 END_TEST
@@ -325,6 +324,31 @@ START_TEST(unmapping_spans_holes)
 	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40000000+8000\n");
 	ck_assert_uint_eq(vm->kview.pages, 0);
+}
+END_TEST
+
+/* Copy on write: neighbours in one call, whatever frames they show; not what lies
+ * between two ranges. */
+START_TEST(write_protection_in_ranges)
+{
+	struct uspace *us = uspace_create(vm->engine);
+	struct view v;
+	unsigned i;
+
+	view_init(&v, vm, us);
+	for (i = 0; i < 32; i++)
+		map(i, PA + (32 - i) * PAGE_SIZE, LEAF | PTE_U);
+	ck_assert(fill(&v, VA, ACC_USER | ACC_WRITE));
+	machine_forget();
+	for (i = 0; i < 32; i++)
+		if (i != 20)
+			map(i, PA + (32 - i) * PAGE_SIZE, (LEAF & ~PTE_W) | PTE_U);
+	view_repair(&v, true);
+	ck_assert_str_eq(machine_calls(), "protect 1 40000000+14000 rx\n"
+					  "protect 1 40015000+b000 rx\n");
+	ck_assert_uint_eq(v.pages, 32);
+	view_free(&v);
+	uspace_destroy(us);
 }
 END_TEST
 
@@ -582,8 +606,8 @@ START_TEST(pae_only_what_differs)
 	*machine_pae_pte(vm, VA + 6 * PAGE_SIZE) |= 1ull << 32;
 	view_repair(&vm->kview, true);
 	ck_assert_str_eq(machine_calls(), "unmap 0 40002000+1000\n"
-					  "protect 0 40004000+1000 r\n"
-					  "unmap 0 40006000+1000\n");
+					  "unmap 0 40006000+1000\n"
+					  "protect 0 40004000+1000 r\n");
 }
 END_TEST
 
@@ -711,6 +735,7 @@ static TCase *repair(void)
 	tcase_add_test(tc, nothing_changed);
 	tcase_add_test(tc, only_what_differs);
 	tcase_add_test(tc, unmapping_spans_holes);
+	tcase_add_test(tc, write_protection_in_ranges);
 	tcase_add_test(tc, rights_are_given_lazily);
 	tcase_add_test(tc, table_gone);
 	tcase_add_test(tc, cr3_load_keeps_globals);

@@ -355,6 +355,24 @@ START_TEST(page_faults_of_the_guest)
 }
 END_TEST
 
+/* An engine that tells the access is believed: nothing is decoded. */
+START_TEST(exact_page_faults)
+{
+	static struct engine_ops exact;
+
+	exact = *vm->engine->ops;
+	exact.exact = true;
+	vm->engine->ops = &exact;
+	machine_code(vm, CODE_PA, 0x8b, 0x00);		/* mov (%eax),%eax */
+	map(DATA, DATA_PA, LEAF & ~PTE_W);
+	at_eax(DATA + 4);
+	page_fault(DATA + 4, PF_U | PF_P | PF_W);
+	check_delivered(VEC_PF);
+	ck_assert_uint_eq(frame(0), PF_U | PF_P | PF_W);
+	ck_assert_uint_eq(c->cr2, DATA + 4);
+}
+END_TEST
+
 static void jump_to_data(struct user_regs *r)
 {
 	r->eip = DATA;
@@ -702,6 +720,7 @@ static TCase *faults(void)
 	tcase_add_test(tc, fetch_faults_before_running);
 	tcase_add_test(tc, mapped_and_retried);
 	tcase_add_loop_test(tc, page_faults_of_the_guest, 0, COUNT(page_faults));
+	tcase_add_test(tc, exact_page_faults);
 	tcase_add_test(tc, instruction_fetch);
 	tcase_add_test(tc, prefault);
 	tcase_add_test(tc, page_without_ram);
