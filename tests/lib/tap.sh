@@ -33,23 +33,23 @@ skip_all()
 	exit 0
 }
 
-# host_runs_guests: false on a host that runs no 32-bit code, by the report of `lilyvm
-# host`: there no guest can run.  Whatever else a host lacks is for the tests to fail
-# at.  LILYVM_TEST_HOST=no-code32 makes every host such a one.
+# host_lacks THING: the report of `lilyvm host`, asked once, has it as missing.
+host_lacks()
+{
+	: "${tap_host:=$(timeout 60 "$LILYVM" host 2>/dev/null)}"
+	case $tap_host in
+	*"MISSING  $1 "* | *"missing  $1 "*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+# host_runs_guests: false on a host that runs no 32-bit code, where no guest can run.
+# Whatever else a host lacks that guests need is for the tests to fail at.
+# LILYVM_TEST_HOST=no-code32 makes every host such a one.
 no_guests='this host runs no 32-bit code (see lilyvm host)'
 host_runs_guests()
 {
-	if [ -z "${tap_runs_guests-}" ]; then
-		tap_runs_guests=yes
-		if [ "${LILYVM_TEST_HOST-}" = no-code32 ]; then
-			tap_runs_guests=no
-		elif ! tap_report=$(timeout 60 "$LILYVM" host 2>/dev/null); then
-			case $tap_report in
-			*'MISSING  32-bit code '*) tap_runs_guests=no ;;
-			esac
-		fi
-	fi
-	[ $tap_runs_guests = yes ]
+	[ "${LILYVM_TEST_HOST-}" != no-code32 ] && ! host_lacks '32-bit code'
 }
 
 # needs_guests: the whole script runs guests, or is skipped.
