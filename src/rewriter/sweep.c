@@ -210,7 +210,7 @@ static void collect_targets(struct sweep *s)
 		if (len < 0)
 			break;
 		if (len == 0 || is_zeros(&in)) {
-			at += len == 0;
+			at += len == 0 || gap;
 			gap = true;
 			continue;
 		}
@@ -396,6 +396,8 @@ static bool sweep_step(struct sweep *s, struct walk *w)
 	if (is_zeros(&in) && !bit_test(s->proven, w->at)) {
 		w->bad = true;
 		end_guess(s, w, GAP);
+		/* Data that looks like a branch may lead here: do not come back. */
+		w->at += data_at(s, w->at) ? data_at(s, w->at) : 1;
 		return true;
 	}
 	if (len == 0) {

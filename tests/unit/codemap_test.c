@@ -534,6 +534,21 @@ START_TEST(mixed_pages)
 }
 END_TEST
 
+/* Data that looks like a branch to zeros. */
+START_TEST(branch_to_zeros)
+{
+	PUT(0x100, "\x9c\xc3\x75\x0b\x9d\xc3");	/* pushf; ret; jne 0x10f; popf; ret */
+	memset(ram + 0x106, 0x90, 8);
+	PUT(0x10e, "\xc3\0\0\x16\x1e\x21\xc0\x90\x9c\xc3");
+	ck_assert_int_ge(scan(0, 0x100), 2);
+	IS(0x100, "\x6c\xc3\x75\x0b\x6d\xc3");
+	/* and a gap of zeros that ends where what is scanned ends */
+	PUT(0x2100, "\x9c\xc3");
+	ck_assert_int_eq(section(0x2100, 5), 1);
+	IS(0x2100, "\x6c\xc3\0\0\0");
+}
+END_TEST
+
 /* The last function ends with a call that does not return; constants follow. */
 START_TEST(mixed_page_end_of_text)
 {
@@ -655,6 +670,7 @@ int main(void)
 	tcase_add_test(tc, mixed_page);
 	tcase_add_test(tc, mixed_pages);
 	tcase_add_test(tc, mixed_page_end_of_text);
+	tcase_add_test(tc, branch_to_zeros);
 	tcase_add_test(tc, mixed_many_branches);
 	tcase_add_test(tc, mixed_page_changes);
 	tcase_add_test(tc, mixed_page_other_code);
