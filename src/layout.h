@@ -10,6 +10,7 @@
  *        |                            |       | control pages (read-only)  | CHILD_CONTROL
  *        |                            |       | stub page                  | CHILD_STUB
  *   2^32 +----------------------------+       +----------------------------+ 2^32
+ *        |                            |       | ... CHILD_GATE, one page   |
  *        | guest-virtual addresses    |       | guest user pages of one    |
  *        | as the guest kernel sees   |       | guest address space, and   |
  *        | them, mapped on demand     |       | nothing else               |
@@ -28,6 +29,9 @@
 #define CHILD_CONTROL 0x200001000
 #define CHILD_CONTROL_SIZE 0x4000
 #define CHILD_END 0x200005000
+/* The way from a copy of a guest's vdso to the stub: where no guest that has a vdso has
+ * user pages. */
+#define CHILD_GATE 0xffff0000
 /* The descriptor of guest RAM in a child. */
 #define CHILD_RAM_FD 3
 

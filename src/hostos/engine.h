@@ -33,6 +33,8 @@ enum user_event_kind {
 	UE_INT80,		/* int $0x80; eip is behind it */
 	UE_SYSENTER,		/* sysenter; ebp is the user's, eip and esp are lost */
 	UE_SYSCALL64,		/* a 64-bit syscall instruction */
+	UE_GATE,		/* the far jump of gate_map(); eip and cs as they were before
+				   the run */
 	UE_TRAP,		/* an exception; eip as the CPU reports it */
 	UE_DEAD,		/* the child is gone */
 };
@@ -82,6 +84,9 @@ struct engine_ops {
 	bool (*fpu_set)(struct uspace *us, const struct fpu_image *img);
 	bool (*debug_set)(struct uspace *us, const uint32_t dr[8]);
 	uint32_t (*debug_status)(struct uspace *us);
+	/* NULL: there is no gate.  See below. */
+	void (*gate_set)(struct engine *eng, const void *page, unsigned at);
+	void (*gate_map)(struct uspace *us, uint32_t va);
 };
 
 /*
@@ -136,6 +141,29 @@ static inline void uspace_protect(struct uspace *us, uint32_t va, uint32_t len, 
 static inline void uspace_ldt_set(struct uspace *us, unsigned slot, const struct segment *s)
 {
 	us->eng->ops->ldt_set(us, slot, s);
+}
+
+/*
+ * The gate, a way out of user code without an exception.  engine_gate_set() takes a copy
+ * of a page of user code and puts a far jump (ENGINE_GATE_JUMP bytes) at offset at;
+ * uspace_gate_map() shows that copy at va, and a page that the jump needs at CHILD_GATE
+ * (layout.h).  User code that executes the jump causes UE_GATE.
+ */
+#define ENGINE_GATE_JUMP 7u
+
+static inline bool engine_has_gate(const struct engine *eng)
+{
+	return eng->ops->gate_map;
+}
+
+static inline void engine_gate_set(struct engine *eng, const void *page, unsigned at)
+{
+	eng->ops->gate_set(eng, page, at);
+}
+
+static inline void uspace_gate_map(struct uspace *us, uint32_t va)
+{
+	us->eng->ops->gate_map(us, va);
 }
 
 /* Runs from *r until an event; *r and *ev are filled. */

@@ -14,6 +14,7 @@
 #include "monitor/emulate.h"
 #include "monitor/event.h"
 #include "monitor/exits.h"
+#include "monitor/gate.h"
 #include "monitor/guestmem.h"
 #include "monitor/insncache.h"
 #include "monitor/load.h"
@@ -94,6 +95,7 @@ struct vm {
 	struct view kview;		/* mirror.c */
 	struct engine *engine;
 	struct pool pool;		/* uspace.c */
+	struct gate gate;		/* gate.c */
 	struct fpu fpu;
 	struct events events;
 	struct platform plat;

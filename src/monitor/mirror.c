@@ -250,6 +250,8 @@ static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uin
 		(last - first) / PAGE_SIZE + 1;
 	for (a = first;; a += PAGE_SIZE) {
 		entry_set(v, a, base + (a - first));
+		if (v->us)
+			gate_filled(v, a, base + (a - first));
 		if (a == last)
 			break;
 	}

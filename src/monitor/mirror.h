@@ -35,6 +35,7 @@ struct view {
 	struct view_table *table[1024];
 	uint32_t pages;			/* mapped entries in all */
 	uint32_t low_min;		/* the lowest address that the host lets us map */
+	uint32_t gate;			/* where the copy of a vdso is shown, or was (gate.h); or 0 */
 	uint32_t pieces;		/* host mappings that show them */
 	uint32_t max_pieces;		/* the host allows about so many */
 };

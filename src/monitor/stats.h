@@ -29,6 +29,7 @@ struct vm;
 	X(user_runs, "entries of guest user code") \
 	X(user_int80, "user: int 0x80") \
 	X(user_sysenter, "user: sysenter") \
+	X(user_gate, "user: system calls by the gate") \
 	X(user_pf, "user: page faults") \
 	X(user_fills, "user: faults answered by mapping") \
 	X(user_fill_pages, "user: pages mapped") \
@@ -59,6 +60,7 @@ struct vm;
 	X(kick, "timer or kick in kernel mode") \
 	X(user_int80, "int 0x80") \
 	X(user_sysenter, "sysenter") \
+	X(user_gate, "system call by the gate") \
 	X(user_pf, "page fault in user mode") \
 	X(user_trap, "other exceptions in user mode") \
 	X(user_kick, "timer or kick in user mode")

@@ -21,6 +21,8 @@
 #define USER_AHEAD 224
 /* The longest instruction. */
 #define INSN_MAX 15
+/* Instructions from a gate's far jump to the one that enters the kernel, at most. */
+#define USER_GATE_INSNS 8
 
 void pool_init(struct vm *vm)
 {
@@ -56,6 +58,7 @@ void pool_free(struct vm *vm)
 {
 	while (vm->pool.first)
 		pool_remove(vm, vm->pool.first);
+	vm->gate.set = false;
 }
 
 static void evict(struct vm *vm)
@@ -111,6 +114,7 @@ static struct child *pool_get(struct vm *vm)
 
 	if (p->current)
 		return p->current;
+	gate_verify(vm);
 	for (at = &p->first; (ch = *at); at = &ch->next)
 		if (ch->cr3 == vm->cpu.cr3)
 			break;
@@ -549,6 +553,34 @@ static void child_died(struct vm *vm, struct child *ch, const struct user_event 
 	pool_remove(vm, ch);
 }
 
+/* The instructions that the far jump stands for, up to the one that enters the kernel. */
+static void user_gate(struct vm *vm, const struct child *ch)
+{
+	unsigned left = USER_GATE_INSNS;
+	const struct insn *insn;
+	struct fault f;
+
+	vm->stats.user_gate++;
+	if (!gate_came(vm, ch)) {
+		deliver(vm, VEC_GP, 0);
+		return;
+	}
+	if (vm->debug.on) {
+		/* The debugger wants to see each of them. */
+		gate_drop(vm);
+		return;
+	}
+	do {
+		insn = fetch_insn(vm, &f);
+		if (!insn)
+			break;
+		if (insn->kind == IK_SYSENTER) {
+			user_sysenter(vm);
+			break;
+		}
+	} while (user_step(vm, insn) && --left);
+}
+
 static void user_event(struct vm *vm, struct child *ch, const struct user_event *ev)
 {
 	struct vcpu *c = &vm->cpu;
@@ -572,6 +604,9 @@ static void user_event(struct vm *vm, struct child *ch, const struct user_event 
 	case UE_SYSCALL64:
 		deliver(vm, VEC_UD, 0);
 		break;
+	case UE_GATE:
+		user_gate(vm, ch);
+		break;
 	case UE_TRAP:
 		user_trap(vm, ch, ev);
 		break;
@@ -590,6 +625,8 @@ static enum phase event_phase(const struct user_event *ev)
 		return PHASE_user_int80;
 	case UE_SYSENTER:
 		return PHASE_user_sysenter;
+	case UE_GATE:
+		return PHASE_user_gate;
 	default:
 		return ev->vector == VEC_PF ? PHASE_user_pf : PHASE_user_trap;
 	}
@@ -674,6 +711,10 @@ void user_run(struct vm *vm)
 		prefault(vm, ch);
 	if (!enter_pages(vm, ch, empty))
 		return;
+	if (gate_inside(vm, ch)) {
+		user_interpret(vm);
+		return;
+	}
 	registers_to_child(vm, ch, &r);
 	debug_to_child(vm, ch);
 	fpu_to_child(vm, ch);

@@ -344,6 +344,95 @@ START_TEST(ends_of_the_address_space)
 }
 END_TEST
 
+/* ---- the gate ---- */
+
+/* A page with a way into the kernel at 0x40, as a guest's vdso has it. */
+static void gate_page(void)
+{
+	uint8_t page[PAGE_SIZE];
+
+	memset(page, 0x90, sizeof page);
+	memcpy(page + 0x40, (const uint8_t[]){ 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0xcd,
+					       0x80, 0x41, 0xcd, 0x80 }, 12);
+	engine_gate_set(eng, page, 0x40);
+	uspace_gate_map(us, DATA + PAGE_SIZE);
+	regs.eip = DATA + PAGE_SIZE + 0x40;
+	regs.gpr[R_EBX] = 0xbbbbbbbb;
+	regs.gpr[R_EBP] = 0xfffffffe;
+	regs.gpr[R_EDI] = 0x80000000;
+	regs.eflags |= FL_CF | FL_DF;
+}
+
+static void check_gate(const struct user_regs *before)
+{
+	ck_assert_int_eq(ev.kind, UE_GATE);
+	ck_assert_mem_eq(regs.gpr, before->gpr, sizeof regs.gpr);
+	ck_assert_mem_eq(regs.sel, before->sel, sizeof regs.sel);
+	ck_assert_uint_eq(regs.eflags & ~FL_RF, before->eflags);
+	ck_assert_uint_eq(regs.eip, before->eip);
+}
+
+START_TEST(gate)
+{
+	struct user_regs before;
+	unsigned i;
+
+	if (!engine_has_gate(eng))
+		return;
+	gate_page();
+	for (i = 0; i < 100; i++) {
+		before = regs;
+		run(us);
+		check_gate(&before);
+	}
+	/* What lies behind the jump is as it was. */
+	regs.eip += ENGINE_GATE_JUMP;
+	run(us);
+	ck_assert_int_eq(ev.kind, UE_INT80);
+	run(us);
+	ck_assert_int_eq(ev.kind, UE_INT80);
+	ck_assert_uint_eq(regs.gpr[R_ECX], before.gpr[R_ECX] + 1);
+}
+END_TEST
+
+/* By a single step, or when the gate's own page is gone: the same, and not 64-bit code. */
+START_TEST(gate_stepped)
+{
+	struct user_regs before;
+
+	if (!engine_has_gate(eng))
+		return;
+	gate_page();
+	regs.eflags |= FL_TF;
+	before = regs;
+	run(us);
+	check_gate(&before);
+	regs.eflags = before.eflags &= ~FL_TF;
+	uspace_unmap(us, CHILD_GATE, PAGE_SIZE);
+	run(us);
+	check_gate(&before);
+}
+END_TEST
+
+/* The guest user code that jumps to the gate's page as 32-bit code faults there. */
+START_TEST(gate_is_no_32_bit_code)
+{
+	if (!engine_has_gate(eng))
+		return;
+	gate_page();
+	regs.eip = CHILD_GATE;
+	run(us);
+	ck_assert_int_eq(ev.kind, UE_TRAP);
+	ck_assert_uint_eq(ev.vector, VEC_PF);
+	ck_assert_uint_eq(regs.eip, CHILD_GATE);
+	/* Nor is it, or the copy, writable. */
+	do_access(store, CHILD_GATE);
+	check_fault(CHILD_GATE, PF_P | PF_W);
+	do_access(store, DATA + PAGE_SIZE);
+	check_fault(DATA + PAGE_SIZE, PF_P | PF_W);
+}
+END_TEST
+
 /* ---- interruption ---- */
 
 START_TEST(interrupted_by_the_timer)
@@ -591,6 +680,9 @@ static TCase *memory(void)
 	tcase_add_test(tc, protect_and_unmap);
 	tcase_add_test(tc, large_batches);
 	tcase_add_test(tc, ends_of_the_address_space);
+	tcase_add_test(tc, gate);
+	tcase_add_test(tc, gate_stepped);
+	tcase_add_test(tc, gate_is_no_32_bit_code);
 	return tc;
 }
 

@@ -147,6 +147,32 @@ static void ho_ldt_set(struct uspace *base, unsigned slot, const struct segment 
 	memcpy(&op->arg[4], &d, sizeof d);
 }
 
+/* ---- the gate ---- */
+
+static void ho_gate_set(struct engine *base, const void *page, unsigned at)
+{
+	const uint64_t stub = HO_AT(ho_gate);
+	uint8_t *slot = ((struct ho_engine *)base)->slots;
+	uint8_t ljmp[ENGINE_GATE_JUMP] = { 0xea };			/* ljmp $HOST_CS64,$gate */
+	uint8_t jmp[14] = { 0xff, 0x25 };				/* jmp *0(%rip) */
+
+	memcpy(ljmp + 1, &(uint32_t){ CHILD_GATE }, 4);
+	memcpy(ljmp + 5, &(uint16_t){ HOST_CS64 }, 2);
+	memcpy(jmp + 6, &stub, sizeof stub);
+	memcpy(slot + HO_GATE_COPY, page, PAGE_SIZE);
+	memcpy(slot + HO_GATE_COPY + at, ljmp, sizeof ljmp);
+	memset(slot + HO_GATE_PAGE, 0xf4, PAGE_SIZE);			/* hlt */
+	memcpy(slot + HO_GATE_PAGE, jmp, sizeof jmp);
+}
+
+static void ho_gate_map(struct uspace *us, uint32_t va)
+{
+	static const int prot = PROT_READ | PROT_EXEC, flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+
+	queue(us, SYS_mmap, va, PAGE_SIZE, prot, flags, HO_SLOTS_FD, HO_GATE_COPY);
+	queue(us, SYS_mmap, CHILD_GATE, PAGE_SIZE, prot, flags, HO_SLOTS_FD, HO_GATE_PAGE);
+}
+
 /* ---- events ---- */
 
 /* One copy of what the report says. */
@@ -251,9 +277,20 @@ static void trap_event(const struct news *n, struct user_event *ev)
 	}
 }
 
+static void gate_event(const struct news *n, struct user_regs *r, struct user_event *ev)
+{
+	ev->kind = UE_GATE;
+	memcpy(r->gpr, n->gpr, sizeof r->gpr);
+	r->eflags = (n->eflags & USER_FLAGS) | FL_IF | FL_FIXED;
+	r->sel[S_SS] = n->sel.ss;
+	take_selectors(r, &n->sel);
+}
+
 static void signal_event(const struct news *n, struct user_regs *r, struct user_event *ev)
 {
 	const uint64_t rip = n->g[REG_RIP];
+	const uint32_t eip = r->eip;
+	const uint16_t cs = r->sel[S_CS];
 
 	/* Before it went back to user code; a fault then is that of a selector. */
 	if (rip - HO_AT(ho_answered) < (uint64_t)(ho_resume_end - ho_answered)) {
@@ -262,6 +299,13 @@ static void signal_event(const struct news *n, struct user_regs *r, struct user_
 		return;
 	}
 	take_frame(r, n);
+	/* Stopped on its way to the stub, by a kick, a step, or because the page is gone. */
+	if (rip == CHILD_GATE && r->sel[S_CS] == HOST_CS64) {
+		ev->kind = UE_GATE;
+		r->eip = eip;
+		r->sel[S_CS] = cs;
+		return;
+	}
 	ev->in_64bit = r->sel[S_CS] == HOST_CS64;
 	if (n->signal == SIGSYS)
 		syscall_event(n, r, ev);
@@ -285,10 +329,14 @@ static void decode(struct ho_space *us, struct user_regs *r, struct user_event *
 {
 	struct news n;
 
-	if (!copy_news(us, &n) || n.kind != HO_SIGNAL)
+	if (!copy_news(us, &n))
 		meddled(r, ev);
-	else
+	else if (n.kind == HO_SIGNAL)
 		signal_event(&n, r, ev);
+	else if (n.kind == HO_GATE)
+		gate_event(&n, r, ev);
+	else
+		meddled(r, ev);
 }
 
 /* ---- running ---- */
@@ -489,6 +537,8 @@ static const struct engine_ops ho_ops = {
 	.fpu_set = ho_fpu_set,
 	.debug_set = ho_debug_set,
 	.debug_status = ho_debug_status,
+	.gate_set = ho_gate_set,
+	.gate_map = ho_gate_map,
 };
 
 /* SDM 1, 11.6.6: which bits of MXCSR the CPU has. */

@@ -36,7 +36,10 @@
 #define HO_SLOT_REPORT 0x6000
 #define HO_SLOT_STACK 0x8000
 #define HO_STACK_SIZE 0x8000
-/* Slot 0 is the template's. */
+/* Slot 0 is the template's; in it lie two pages that children map: the copy of a vdso's
+ * page, and CHILD_GATE's. */
+#define HO_GATE_COPY 0x5000
+#define HO_GATE_PAGE 0x7000
 #define HO_SLOTS 256
 
 /* Descriptors of the template and of mapper threads; guest threads have none. */
