@@ -225,6 +225,14 @@ static int set_console(struct vm_config *cfg, char *word, struct error *e)
 	return bad(e, "--console", word, "is none of stdio, pty, none, file:PATH, unix:PATH");
 }
 
+static int set_apic(struct vm_config *cfg, char *word, struct error *e)
+{
+	(void)word;
+	(void)e;
+	cfg->apic = true;
+	return 0;
+}
+
 static int set_reboot(struct vm_config *cfg, char *word, struct error *e)
 {
 	static const char *const names[] = { "restart", "exit" };
@@ -372,6 +380,8 @@ static const struct option_row {
 	{ 0, "trace", required_argument, set_trace, "LIST[:FILE]",
 	  "log exits, mmu, irq, io, cpu, user or all; comma-separated" },
 	{ 0, "cpu", required_argument, set_cpu, "MODEL", "CPU model; 'help' lists them" },
+	{ 0, "apic", no_argument, set_apic, "",
+	  "a local APIC, an I/O APIC and an MP table, for kernels that insist" },
 	{ 0, "engine", required_argument, set_engine, "auto|ptrace|handoff",
 	  "how guest user code runs (default auto: the fastest that the host offers)" },
 	{ 0, "cpu-affinity", required_argument, set_affinity, "N|auto|none",

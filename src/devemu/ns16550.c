@@ -69,11 +69,11 @@ static uint8_t iir(const struct ns16550 *u)
 	return IIR_NONE;
 }
 
-/* On a PC, OUT2 gates the interrupt; it is inactive while looped back. */
+/* The interrupt is inactive while looped back.  OUT2, which gates it on IBM's card, is not
+ * wired, as in QEMU: xv6 leaves it off and waits for interrupts. */
 static void update(struct ns16550 *u)
 {
-	bool enabled = (u->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
-	bool level = enabled && iir(u) != IIR_NONE;
+	bool level = !(u->mcr & MCR_LOOP) && iir(u) != IIR_NONE;
 
 	if (level != u->line) {
 		u->line = level;

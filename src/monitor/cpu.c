@@ -14,6 +14,11 @@
 /* Leaf 80000001h EDX */
 #define F81_EDX_NX (1u << 20)
 
+uint32_t cpu_features(const struct vm *vm)
+{
+	return vm->model->edx | (vm->cfg.apic && cpu_has_cpuid(vm->model) ? F_APIC : 0);
+}
+
 void cpu_reset(struct vm *vm)
 {
 	struct vcpu *c = &vm->cpu;
@@ -26,6 +31,7 @@ void cpu_reset(struct vm *vm)
 	c->dr[6] = 0xffff0ff0;
 	c->dr[7] = 0x400;
 	c->pat = 0x0007040600070406;
+	c->apic_base = LAPIC_BASE | APIC_BASE_BOOT_CPU | APIC_BASE_ENABLE;
 	c->gpr[R_EDX] = vm->model->signature;
 	c->no_flags = cpu_has_cpuid(vm->model) ? 0 : FL_ID;
 }
@@ -57,7 +63,9 @@ static void leaf_1(const struct vm *vm, const struct cpu_model *m, uint32_t r[4]
 {
 	r[0] = m->signature;
 	r[1] = m->edx & F_CLFSH ? 8 << 8 : 0;
-	r[3] = m->edx;
+	r[3] = cpu_features(vm);
+	if (!(vm->cpu.apic_base & APIC_BASE_ENABLE))
+		r[3] &= ~F_APIC;	/* SDM 3, 11.4.3 */
 	if (m->modern)
 		r[2] = (vm->host_leaf1_ecx & F1_ECX_HOST) | F1_ECX_HYPERVISOR;
 }
@@ -150,6 +158,8 @@ static const struct msr {
 	uint64_t writable;
 	size_t at;		/* in struct vcpu */
 } msrs[] = {
+	{ 0x1b, F_APIC, false, LAPIC_BASE | APIC_BASE_BOOT_CPU | APIC_BASE_ENABLE,
+	  offsetof(struct vcpu, apic_base) },
 	{ 0x8b, F_CMOV, false, 0, offsetof(struct vcpu, microcode) },
 	{ 0x174, F_SEP, false, UINT32_MAX, offsetof(struct vcpu, sysenter_cs) },
 	{ 0x175, F_SEP, false, UINT32_MAX, offsetof(struct vcpu, sysenter_esp) },
@@ -161,13 +171,13 @@ static const struct msr {
 
 static const struct msr *find_msr(const struct vm *vm, uint32_t number)
 {
-	const struct cpu_model *model = vm->model;
+	uint32_t features = cpu_features(vm);
 	size_t i;
 
 	for (i = 0; i < sizeof msrs / sizeof *msrs; i++) {
 		const struct msr *m = &msrs[i];
 
-		if (m->number == number && !(m->edx & ~model->edx) && (!m->nx || model->nx))
+		if (m->number == number && !(m->edx & ~features) && (!m->nx || vm->model->nx))
 			return m;
 	}
 	return NULL;

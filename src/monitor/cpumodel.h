@@ -15,6 +15,7 @@
 #define F_MSR (1u << 5)
 #define F_PAE (1u << 6)
 #define F_CX8 (1u << 8)
+#define F_APIC (1u << 9)		/* of no model: by --apic */
 #define F_SEP (1u << 11)
 #define F_PGE (1u << 13)
 #define F_CMOV (1u << 15)

@@ -366,7 +366,7 @@ static int place(struct image *img, const struct boot_args *args, struct vcpu *c
 	memcpy(args->ram + p->env, p->vars, p->nvars + 1);
 	put_metadata(img, args, p);
 	put_bootinfo(img, args, p);
-	pc_enter(cpu, args->ram, p->entry);
+	pc_enter(cpu, args->ram, 0x10, p->entry);
 	put_call(cpu, args->ram, p->howto);
 	return 0;
 }

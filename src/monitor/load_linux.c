@@ -401,7 +401,7 @@ int linux_load(struct image *img, const struct boot_args *args, struct vcpu *cpu
 	if (p.initrd && file_read(args->initrd, "initrd", args->ram + p.initrd, p.initrd_size, e))
 		return -1;
 	put_zero_page(img, args, &p);
-	pc_enter(cpu, args->ram, p.entry);
+	pc_enter(cpu, args->ram, 0x10, p.entry);
 	cpu->gpr[R_ESI] = LOW_INFO;
 	return 0;
 }

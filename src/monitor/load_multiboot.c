@@ -376,7 +376,8 @@ int multiboot_load(struct image *img, const struct boot_args *args, struct vcpu 
 	elf_place(&p.elf, args->ram);
 	if (read_modules(args, &p, e) || put_info(img, args, &p, e))
 		return -1;
-	pc_enter(cpu, args->ram, p.entry);
+	/* Any selectors will do; xv6 goes on with those of its own boot sector. */
+	pc_enter(cpu, args->ram, 0x08, p.entry);
 	cpu->gpr[R_EAX] = BOOT_MAGIC;
 	cpu->gpr[R_EBX] = LOW_INFO;
 	return 0;

@@ -143,10 +143,10 @@ unsigned pc_memory_map(uint64_t ram_size, struct pc_range map[PC_MAX_RANGES]);
 void pc_bios_data(uint8_t *ram);
 /*
  * Enters 32-bit protected mode at the physical address entry: paging and
- * interrupts off, flat segments, code 0x10 and data 0x18, from a GDT in low
- * memory, general registers zero but for ESP, which points below LOW_INFO.
+ * interrupts off, flat segments, code cs (8 or 0x10) and data cs + 8, from a GDT in
+ * low memory, general registers zero but for ESP, which points below LOW_INFO.
  */
-void pc_enter(struct vcpu *cpu, uint8_t *ram, uint32_t entry);
+void pc_enter(struct vcpu *cpu, uint8_t *ram, uint16_t cs, uint32_t entry);
 /* Can a PC's RAM, if there is enough of it, hold a kernel at [start, end)? 0, or
  * -1 with *e. */
 int range_check(const struct image *img, uint64_t start, uint64_t end, struct error *e);

@@ -53,10 +53,10 @@ static void put_flat(uint8_t *gdt, uint16_t sel, uint16_t attr)
 	put_le32(gdt + sel + 4, (attr & 0xffu) << 8 | (attr & 0xf000u) << 8 | 0xf0000u);
 }
 
-void pc_enter(struct vcpu *cpu, uint8_t *ram, uint32_t entry)
+void pc_enter(struct vcpu *cpu, uint8_t *ram, uint16_t cs, uint32_t entry)
 {
-	const struct segment code = { 0x10, ATTR_CODE, 0, 0xffffffff };
-	const struct segment data = { 0x18, ATTR_DATA, 0, 0xffffffff };
+	const struct segment code = { cs, ATTR_CODE, 0, 0xffffffff };
+	const struct segment data = { cs + 8, ATTR_DATA, 0, 0xffffffff };
 
 	memset(ram + LOW_GDT, 0, 0x20);
 	put_flat(ram + LOW_GDT, code.sel, code.attr);

@@ -610,7 +610,7 @@ void loop_run(struct vm *vm)
 			break;
 		if (vcpu_interruptible(c) && platform_intr(&vm->plat) &&
 		    (!vm->debug.hold || c->halted))
-			trap_interrupt(vm, i8259_ack(&vm->plat.pic));
+			trap_interrupt(vm, platform_ack(&vm->plat));
 		else if (c->halted)
 			halt(vm);
 		else if (vm->debug.on && debug_run(vm))

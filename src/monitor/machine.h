@@ -148,6 +148,8 @@ void vm_reset(struct vm *vm);
 void cpu_init(struct vm *vm);
 /* The state after a reset (SDM 3, table "IA-32 and Intel 64 Processor States"). */
 void cpu_reset(struct vm *vm);
+/* CPUID leaf 1 EDX of this machine: its model's, and the APIC. */
+uint32_t cpu_features(const struct vm *vm);
 /* CPUID as the guest sees it. */
 void cpu_cpuid(struct vm *vm, uint32_t leaf, uint32_t sub, uint32_t r[4]);
 /* The model-specific registers there are; false: #GP. */

@@ -17,11 +17,20 @@ static struct vm *vm_of(void *ctx)
 	return ((struct wire *)ctx)->vm;
 }
 
+/* An ISA interrupt line, whoever drives it. */
+static void line_irq(void *ctx, unsigned irq, int level)
+{
+	struct vm *vm = ctx;
+
+	i8259_set_irq(&vm->plat.pic, irq, level);
+	apic_isa_irq(vm, irq, level);
+}
+
 static void isa_irq(void *ctx, int level)
 {
 	struct wire *w = ctx;
 
-	i8259_set_irq(&w->vm->plat.pic, w->irq, level);
+	line_irq(w->vm, w->irq, level);
 }
 
 static void disk_irq(void *ctx, int level)
@@ -29,13 +38,6 @@ static void disk_irq(void *ctx, int level)
 	struct wire *w = ctx;
 
 	pci_intx(&w->vm->plat.pci, w->irq, level);
-}
-
-static void pci_irq(void *ctx, unsigned irq, int level)
-{
-	struct vm *vm = ctx;
-
-	i8259_set_irq(&vm->plat.pic, irq, level);
 }
 
 /* The INTR pin is read before each entry; nothing to do when it changes. */
@@ -314,7 +316,8 @@ uint32_t platform_memory_in(struct vm *vm, gpa_t gpa, unsigned size)
 	uint32_t v = 0xffffffff;
 
 	vm->stats.mmio_reads++;
-	pci_memory_in(&vm->plat.pci, gpa.v, size, &v);
+	if (!apic_in(vm, gpa, size, &v))
+		pci_memory_in(&vm->plat.pci, gpa.v, size, &v);
 	stats_phase_end(&vm->stats, outer);
 	TRACE(vm, TRACE_IO, "read%u %08llx = %x", size * 8, (unsigned long long)gpa.v, v);
 	return v;
@@ -326,7 +329,8 @@ void platform_memory_out(struct vm *vm, gpa_t gpa, unsigned size, uint32_t v)
 
 	vm->stats.mmio_writes++;
 	TRACE(vm, TRACE_IO, "write%u %08llx = %x", size * 8, (unsigned long long)gpa.v, v);
-	pci_memory_out(&vm->plat.pci, gpa.v, size, v);
+	if (!apic_out(vm, gpa, size, v))
+		pci_memory_out(&vm->plat.pci, gpa.v, size, v);
 	stats_phase_end(&vm->stats, outer);
 }
 
@@ -450,6 +454,7 @@ int platform_create(struct vm *vm, struct error *e)
 
 	if (console_open(&p->console, &vm->cfg, kick, vm, e))
 		return -1;
+	apic_create(vm);
 	wire_init(vm, &p->pic_wire, 0, cpu_intr, NULL, &p->pic);
 	wire_init(vm, &p->pit_wire, 0, isa_irq, pit_fire, &p->pit);
 	wire_init(vm, &p->kbc_wire, 1, isa_irq, NULL, &p->kbc);
@@ -464,7 +469,7 @@ int platform_create(struct vm *vm, struct error *e)
 	mc146818_init(&p->rtc, &p->rtc_wire.s);
 	exitport_init(&p->exit, &p->exit_wire.s);
 	vga_init(&p->vga, &p->vga_wire.s);
-	p->pci_services = (struct pci_services){ .ctx = vm, .irq = pci_irq,
+	p->pci_services = (struct pci_services){ .ctx = vm, .irq = line_irq,
 						 .reset = pci_reset_line };
 	pci_init(&p->pci, &p->pci_services);
 	ide_controller_create(vm);
@@ -496,6 +501,7 @@ void platform_reset(struct vm *vm)
 			virtio_blk_reset(&p->disks[i].blk);
 	piix_ide_reset(&p->ide);
 	nics_reset(vm);
+	apic_reset(vm);
 	i8259_reset(&p->pic);
 	i8254_reset(&p->pit);
 	i8042_reset(&p->kbc);
@@ -516,6 +522,13 @@ void platform_reset(struct vm *vm)
 }
 
 /* ---- running ---- */
+
+uint8_t platform_ack(struct platform *p)
+{
+	if (p->apic.on && lapic_pending(&p->apic.local))
+		return lapic_ack(&p->apic.local);
+	return i8259_ack(&p->pic);
+}
 
 void platform_poll(struct vm *vm)
 {

@@ -17,6 +17,7 @@
 #include "devemu/vga.h"
 #include "devemu/virtio_blk.h"
 #include "hostos/disk.h"
+#include "monitor/apic.h"
 #include "monitor/console.h"
 #include "monitor/nic.h"
 #include "monitor/vm.h"
@@ -38,6 +39,7 @@ struct platform {
 	struct i8042 kbc;
 	struct exitport exit;
 	struct vga vga;
+	struct apic apic;
 	struct pci pci;
 	struct pci_services pci_services;
 	struct wire pic_wire, pit_wire, rtc_wire, com1_wire, kbc_wire, exit_wire, vga_wire;
@@ -63,11 +65,16 @@ void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v);
 /* Naturally aligned accesses of the same sizes to physical memory that is no RAM. */
 uint32_t platform_memory_in(struct vm *vm, gpa_t gpa, unsigned size);
 void platform_memory_out(struct vm *vm, gpa_t gpa, unsigned size, uint32_t v);
-/* An interrupt waits at the CPU's INTR pin. */
+/* An interrupt waits for the CPU. */
 static inline bool platform_intr(const struct platform *p)
 {
-	return i8259_pending(&p->pic);
+	if (!p->apic.on)
+		return i8259_pending(&p->pic);
+	return lapic_pending(&p->apic.local) ||
+	       (i8259_pending(&p->pic) && lapic_extint(&p->apic.local));
 }
+/* The CPU takes it: its vector. */
+uint8_t platform_ack(struct platform *p);
 /* Looks after back ends that kicked: disk completions, console input. */
 void platform_poll(struct vm *vm);
 /* info irq, info devices */

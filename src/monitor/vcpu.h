@@ -57,6 +57,10 @@ struct fpu_image {
 	uint8_t bytes[576];
 } __attribute__((aligned(64)));
 
+/* IA32_APIC_BASE (SDM 3, 11.4.4) */
+#define APIC_BASE_BOOT_CPU 0x100u
+#define APIC_BASE_ENABLE 0x800u
+
 struct vcpu {
 	uint32_t gpr[R_COUNT];
 	uint32_t eip;
@@ -76,7 +80,7 @@ struct vcpu {
 	struct dtable gdtr, idtr;
 	struct segment ldtr, tr;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t pat, misc_enable, microcode, efer;
+	uint64_t pat, misc_enable, microcode, efer, apic_base;
 	int64_t tsc_offset;
 };
 

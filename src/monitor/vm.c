@@ -110,6 +110,8 @@ static int load_kernel(struct vm *vm, struct error *e)
 	cpu_reset(vm);
 	if (image_load(&vm->image, &args, &vm->cpu, e))
 		return -1;
+	if (vm->cfg.apic)
+		mptable_put(vm->ram.base, vm->model->signature, cpu_features(vm), PCI_LEVEL_IRQS);
 	return scan_kernel(vm, e);
 }
 

@@ -66,6 +66,7 @@ struct vm_config {
 	const char *pcap;		/* file for the frames of all of them; NULL: none */
 	enum console_kind console;
 	const char *console_path;	/* for CONSOLE_FILE and CONSOLE_UNIX */
+	bool apic;			/* local APIC, I/O APIC and MP table */
 	bool reboot_exit;		/* --reboot exit: a reset ends the VM */
 	bool stats;
 	const char *stats_file;		/* NULL: standard error */

@@ -243,6 +243,8 @@ static void check_placed(void)
 /* The entry state that both protocols share, hidden parts against the GDT. */
 static void check_entry_state(uint32_t eip)
 {
+	uint16_t cs = img.kind == IMAGE_MULTIBOOT ? 0x08 : 0x10;
+
 	ck_assert_uint_eq(cpu.eip, eip);
 	ck_assert_uint_eq(cpu.cr0 & (CR0_PE | CR0_PG), CR0_PE);
 	ck_assert_uint_eq(cpu.eflags & (FL_IF | FL_VM | FL_TF), 0);
@@ -251,7 +253,7 @@ static void check_entry_state(uint32_t eip)
 		const struct segment *g = &cpu.seg[s];
 		const uint8_t *d = ram + cpu.gdtr.base + g->sel;
 
-		ck_assert_uint_eq(g->sel, s == S_CS ? 0x10 : 0x18);
+		ck_assert_uint_eq(g->sel, s == S_CS ? cs : cs + 8u);
 		ck_assert_uint_eq(g->base, 0);
 		ck_assert_uint_eq(g->limit, 0xffffffff);
 		ck_assert_uint_eq(g->attr, s == S_CS ? 0xc09b : 0xc093);

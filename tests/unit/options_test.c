@@ -43,6 +43,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(cfg.nmodules, 0);
 	ck_assert_int_eq(cfg.console, CONSOLE_STDIO);
 	ck_assert(!cfg.reboot_exit);
+	ck_assert(!cfg.apic);
 	ck_assert(!cfg.gdb_clock_runs);
 	ck_assert(!cfg.stats);
 	ck_assert_uint_eq(cfg.trace, 0);
@@ -56,7 +57,7 @@ END_TEST
 START_TEST(everything)
 {
 	ck_assert_int_eq(parse("-m|1G|--append|root=/dev/vda ro|--initrd|i.gz|--module|a b c|"
-			       "--disk|d.img,readonly,snapshot|--console|unix:/s|--reboot|exit|"
+			       "--disk|d.img,readonly,snapshot|--console|unix:/s|--reboot|exit|--apic|"
 			       "--gdb-clock|run|"
 			       "--trace|mmu,io:log|--engine|handoff|--cpu-affinity|3|--time-limit|60|k|e.img"),
 			 OPTIONS_RUN);
@@ -74,6 +75,7 @@ START_TEST(everything)
 	ck_assert_int_eq(cfg.console, CONSOLE_UNIX);
 	ck_assert_str_eq(cfg.console_path, "/s");
 	ck_assert(cfg.reboot_exit);
+	ck_assert(cfg.apic);
 	ck_assert(cfg.gdb_clock_runs);
 	ck_assert_uint_eq(cfg.trace, TRACE_MMU | TRACE_IO);
 	ck_assert_str_eq(cfg.trace_file, "log");
