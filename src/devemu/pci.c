@@ -377,12 +377,11 @@ static uint8_t interrupt_line(uint16_t route)
 
 uint16_t pci_assign(struct pci *p)
 {
-	static const uint8_t routes[PCI_PIRQ_COUNT] = { 10, 10, 11, 11 };
 	struct space io = { FIRST_IO, LAST_IO }, memory = { PCI_MEMORY, PCI_MEMORY_LAST };
 	uint16_t level = 0;
 
 	for (unsigned i = 0; i < PCI_PIRQ_COUNT; i++)
-		p->isa_bridge.config[PCI_PIRQ_ROUTE + i] = routes[i];
+		p->isa_bridge.config[PCI_PIRQ_ROUTE + i] = PCI_PIRQ_LINE(i);
 	for (unsigned i = 0; i < p->nslots; i++) {
 		struct pci_slot *slot = &p->slots[i];
 		struct pci_function *fn = slot->fn;

@@ -43,7 +43,8 @@ enum {
 /* The four PIRQ route control registers of the ISA bridge (PIIX3 data sheet, 2.2.12). */
 #define PCI_PIRQ_ROUTE 0x60u
 #define PCI_PIRQ_COUNT 4u
-/* The interrupt lines that pci_assign() routes them to, a bit each. */
+/* The interrupt line that pci_assign() routes PIRQ n to, and all such lines, a bit each. */
+#define PCI_PIRQ_LINE(n) ((n) < 2 ? 10u : 11u)
 #define PCI_LEVEL_IRQS 0x0c00u
 
 /* The PIRQ (0..3) that a device's pin (1: INTA#) is wired to: pins rotate from device to

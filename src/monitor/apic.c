@@ -107,7 +107,10 @@ void apic_isa_irq(struct vm *vm, unsigned irq, int level)
 enum { MP_CPU, MP_BUS, MP_IOAPIC, MP_IO_INTERRUPT, MP_LOCAL_INTERRUPT };
 enum { MP_INT, MP_NMI, MP_SMI, MP_EXTINT };
 #define MP_CPU_FLAGS 3		/* usable, the boot processor */
-#define MP_ACTIVE_HIGH_LEVEL 0xd
+#define MP_ACTIVE_LOW_LEVEL 0xf
+/* Numbers of buses; PCI's is that of its configuration space. */
+enum { BUS_PCI = 0, BUS_ISA = 1 };
+#define PCI_DEVICES 32u
 
 static void checksum(uint8_t *table, unsigned n, unsigned at)
 {
@@ -130,24 +133,16 @@ static uint8_t *put_cpu(uint8_t *e, uint32_t signature, uint32_t features)
 	return e + 20;
 }
 
-static uint8_t *put_interrupt(uint8_t *e, unsigned type, unsigned kind, unsigned flags,
-			      unsigned irq, unsigned apic, unsigned pin)
+static uint8_t *put_bus(uint8_t *e, unsigned number, const char type[6])
 {
-	e[0] = (uint8_t)type;
-	e[1] = (uint8_t)kind;
-	e[2] = (uint8_t)flags;
-	e[5] = (uint8_t)irq;
-	e[6] = (uint8_t)apic;
-	e[7] = (uint8_t)pin;
+	e[0] = MP_BUS;
+	e[1] = (uint8_t)number;
+	memcpy(e + 2, type, 6);
 	return e + 8;
 }
 
-/* The ISA bus and the I/O APIC. */
-static uint8_t *put_board(uint8_t *e)
+static uint8_t *put_ioapic(uint8_t *e)
 {
-	e[0] = MP_BUS;
-	memcpy(e + 2, "ISA   ", 6);
-	e += 8;
 	e[0] = MP_IOAPIC;
 	e[1] = APIC_IO_ID;
 	e[2] = 0x11;			/* its version */
@@ -156,10 +151,55 @@ static uint8_t *put_board(uint8_t *e)
 	return e + 8;
 }
 
-void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features, uint16_t level)
+static uint8_t *put_io_interrupt(uint8_t *e, unsigned flags, unsigned bus, unsigned irq,
+				 unsigned pin)
+{
+	e[0] = MP_IO_INTERRUPT;
+	e[1] = MP_INT;
+	e[2] = (uint8_t)flags;
+	e[4] = (uint8_t)bus;
+	e[5] = (uint8_t)irq;
+	e[6] = APIC_IO_ID;
+	e[7] = (uint8_t)pin;
+	return e + 8;
+}
+
+static uint8_t *put_io_interrupts(uint8_t *e)
+{
+	unsigned irq, device;
+
+	for (irq = 0; irq < 16; irq++)
+		if (irq != 2 && !(PCI_LEVEL_IRQS >> irq & 1))	/* 2: the cascade */
+			e = put_io_interrupt(e, 0, BUS_ISA, irq, pin_of(irq));
+	for (device = 1; device < PCI_DEVICES; device++)
+		e = put_io_interrupt(e, MP_ACTIVE_LOW_LEVEL, BUS_PCI, device << 2,
+				     PCI_PIRQ_LINE(pci_pirq(device, 1)));
+	return e;
+}
+
+/* To LINT0 or LINT1 of all local APICs. */
+static uint8_t *put_local_interrupt(uint8_t *e, unsigned kind, unsigned lint)
+{
+	e[0] = MP_LOCAL_INTERRUPT;
+	e[1] = (uint8_t)kind;
+	e[4] = BUS_ISA;
+	e[6] = 0xff;
+	e[7] = (uint8_t)lint;
+	return e + 8;
+}
+
+static unsigned entries(const uint8_t *e, const uint8_t *end)
+{
+	unsigned n = 0;
+
+	for (; e < end; e += *e == MP_CPU ? 20 : 8)
+		n++;
+	return n;
+}
+
+void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features)
 {
 	uint8_t *pointer = ram + AT_POINTER, *table = ram + AT_TABLE, *e = table + HEADER;
-	unsigned irq, entries = 3;
 
 	memset(pointer, 0, 0x400);
 	memcpy(pointer, "_MP_", 4);
@@ -167,23 +207,17 @@ void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features, uint16_t l
 	pointer[8] = 1;			/* of 16 bytes */
 	pointer[9] = SPEC_REVISION;
 	checksum(pointer, 16, 10);
-	e = put_board(put_cpu(e, signature, features));
-	for (irq = 0; irq < 16; irq++) {
-		if (irq == 2)
-			continue;	/* the cascade */
-		e = put_interrupt(e, MP_IO_INTERRUPT, MP_INT,
-				  level >> irq & 1 ? MP_ACTIVE_HIGH_LEVEL : 0, irq, APIC_IO_ID,
-				  pin_of(irq));
-		entries++;
-	}
-	e = put_interrupt(e, MP_LOCAL_INTERRUPT, MP_EXTINT, 0, 0, 0xff, 0);
-	e = put_interrupt(e, MP_LOCAL_INTERRUPT, MP_NMI, 0, 0, 0xff, 1);
-	entries += 2;
+	e = put_cpu(e, signature, features);
+	e = put_bus(e, BUS_PCI, "PCI   ");
+	e = put_bus(e, BUS_ISA, "ISA   ");
+	e = put_io_interrupts(put_ioapic(e));
+	e = put_local_interrupt(e, MP_EXTINT, 0);
+	e = put_local_interrupt(e, MP_NMI, 1);
 	memcpy(table, "PCMP", 4);
 	put_le16(table + 4, (uint16_t)(e - table));
 	table[6] = SPEC_REVISION;
 	memcpy(table + 8, "LILYVM  VIRTUAL PC  ", 20);
-	put_le16(table + 34, (uint16_t)entries);
+	put_le16(table + 34, (uint16_t)entries(table + HEADER, e));
 	put_le32(table + 36, LAPIC_BASE);
 	checksum(table, (unsigned)(e - table), 7);
 }

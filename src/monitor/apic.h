@@ -32,8 +32,8 @@ void apic_isa_irq(struct vm *vm, unsigned irq, int level);
 /*
  * Writes the MP configuration table (MultiProcessor Specification 1.4, chapter 4) into the
  * area of a PC's ROM: one CPU of this CPUID signature and these features, the
- * I/O APIC, and the ISA interrupts, of which those in level are level-triggered.
+ * I/O APIC, the ISA interrupts, and INTA# of each PCI device.
  */
-void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features, uint16_t level);
+void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features);
 
 #endif

@@ -111,7 +111,7 @@ static int load_kernel(struct vm *vm, struct error *e)
 	if (image_load(&vm->image, &args, &vm->cpu, e))
 		return -1;
 	if (vm->cfg.apic)
-		mptable_put(vm->ram.base, vm->model->signature, cpu_features(vm), PCI_LEVEL_IRQS);
+		mptable_put(vm->ram.base, vm->model->signature, cpu_features(vm));
 	return scan_kernel(vm, e);
 }
 

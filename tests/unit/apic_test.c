@@ -141,7 +141,7 @@ START_TEST(mp_table)
 	uint8_t *p = vm->ram.base + 0xf0000, *table, *e, *end;
 	unsigned count[5] = { 0 }, entries = 0;
 
-	mptable_put(vm->ram.base, 0x673, 0x1234567, PCI_LEVEL_IRQS);
+	mptable_put(vm->ram.base, 0x673, 0x1234567);
 	ck_assert_int_eq(memcmp(p, "_MP_", 4), 0);
 	ck_assert_uint_eq(sum(p, 16u * p[8]), 0);
 	ck_assert_uint_eq(p[11] | p[12], 0);		/* a table; no IMCR */
@@ -163,13 +163,19 @@ START_TEST(mp_table)
 			ck_assert_uint_eq(le32(e + 4), IOAPIC_BASE);
 		} else if (e[0] == 3) {
 			ck_assert_uint_eq(e[6], APIC_IO_ID);
-			ck_assert_uint_eq(e[7], e[5] ? e[5] : 2);
-			ck_assert_uint_eq(e[2], PCI_LEVEL_IRQS >> e[5] & 1 ? 0xd : 0);
+			if (e[4] == 0) {		/* PCI: INTA# of a device */
+				ck_assert_uint_eq(e[5] & 3, 0);
+				ck_assert_uint_eq(e[7], ((e[5] >> 2) + 3) % 4 < 2 ? 10 : 11);
+				ck_assert_uint_eq(e[2], 0xf);
+			} else {
+				ck_assert_uint_eq(e[7], e[5] ? e[5] : 2);
+				ck_assert_uint_eq(e[2], 0);
+			}
 		}
 	}
 	ck_assert_ptr_eq(e, end);
 	ck_assert_uint_eq(entries, le16(table + 34));
-	ck_assert(count[0] == 1 && count[1] == 1 && count[2] == 1 && count[3] == 15 &&
+	ck_assert(count[0] == 1 && count[1] == 2 && count[2] == 1 && count[3] == 13 + 31 &&
 		  count[4] == 2);
 }
 END_TEST
