@@ -109,6 +109,20 @@ void *memset(void *p, int c, size_t n)
 	return p;
 }
 
+void *memmove(void *to, const void *from, size_t n)
+{
+	uint8_t *t = to;
+	const uint8_t *f = from;
+
+	if (t <= f)
+		return memcpy(to, from, n);	/* copies upwards */
+	while (n--) {
+		t[n] = f[n];
+		asm volatile("" : : : "memory");	/* no call of this function */
+	}
+	return to;
+}
+
 void *memcpy(void *to, const void *from, size_t n)
 {
 	void *p = to;

@@ -31,6 +31,7 @@ void guest_exit(uint8_t status) __attribute__((noreturn));
 
 void *memset(void *p, int c, size_t n);
 void *memcpy(void *to, const void *from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
 /* --- ports --- */
