@@ -73,6 +73,7 @@ struct text {
 	bool macros;		/* the second reading, with macros that catch it */
 	bool any_intel;		/* .intel_syntax somewhere */
 	const char *prefix;	/* prefixes that wait for their instruction, or NULL */
+	bool prefix_cut;	/* by a label or directive */
 	unsigned depth;		/* of .include */
 	struct text_place now, stack[TEXT_STACK], macro;	/* macro: where .macro stands */
 	unsigned nstack, nmacro;

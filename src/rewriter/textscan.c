@@ -148,6 +148,17 @@ static bool prefix(struct text *t, struct text_at *s)
 	return s->word < s->word_end;
 }
 
+/* rep; 1: insb: what is put in front of the instruction would come behind the prefix. */
+static void cut_prefix(struct text *t, const struct text_at *s)
+{
+	size_t n = (size_t)(s->word_end - s->word);
+
+	t->prefix = NULL;
+	if (text_word_find(&t->words, s->word, n) || memchr(s->word, '\\', n))
+		text_fail(t, s->word, "a prefix is cut off from its instruction '%.*s' by a label or "
+			  "directive; write both in one statement", (int)n, s->word);
+}
+
 /* s->start is behind the labels.  Returns where the statement ends. */
 static const char *words(struct text *t, struct text_at *s)
 {
@@ -155,7 +166,9 @@ static const char *words(struct text *t, struct text_at *s)
 	bool more = true;
 
 	s->first = true;
-	if (t->prefix) {
+	if (t->prefix && t->prefix_cut) {
+		cut_prefix(t, s);
+	} else if (t->prefix) {
 		s->start = t->prefix;
 		s->prefixed = true;
 	}
@@ -164,6 +177,7 @@ static const char *words(struct text *t, struct text_at *s)
 		more = prefix(t, s);
 	if (!more) {
 		t->prefix = s->start;
+		t->prefix_cut = false;
 		return statement_end(s->word, t->end);
 	}
 	t->prefix = NULL;
@@ -208,12 +222,14 @@ static const char *statement(struct text *t, const char *p)
 		if (s.word == s.word_end || (next < t->end && *next == '='))
 			return statement_end(s.word_end, t->end);
 		if (next < t->end && *next == ':') {
+			t->prefix_cut = true;
 			label(t, s.word, (size_t)(s.word_end - s.word), next + 1);
 			p = next + 1;
 			continue;
 		}
 		if (*s.word != '.')
 			return words(t, &s);
+		t->prefix_cut = true;
 		s.args = next;
 		s.args_end = statement_end(next, t->end);
 		text_directive(t, &s);

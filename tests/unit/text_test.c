@@ -226,7 +226,7 @@ static const struct example forms[] = {
 	{ "1: .byte 15 , 0xae /* xrstor */ , 057 # x\n",
 	  "1: lilyvm.emulate; .byte 15 , 0xae /* xrstor */ , 057 # x\n" },
 	{ ".section .init,\"ax\"; .byte 0xcd,0x80\n", ".section .init,\"ax\"; lilyvm.emulate; .byte 0xcd,0x80\n" },
-	{ "cli /* a\nb */ ; nop\n", "movl $0xfffffe00, 0xff000000; nop\n" },
+	{ "cli /* a\nb */ ; nop\n", "lilyvm.emulate; cli /* a\nb */ ; nop\n" },
 };
 
 /* The output without the notes of sites. */
@@ -262,7 +262,7 @@ static const char *const harmless[] = {
 	"cli: nop\n", "mov %ds:4, %eax\n", "mov %eax, %fs:(%ebx)\n", "mov ds, %eax\n",
 	"push cs\n", "push %ds:4\n", "int $3\n", "int $0x3\n", "jmp *%eax\n", "call *foo\n",
 	".set cli, 4\n", "rep movsb\n", "lock; incl (%eax)\n", "es; lodsb\n", "\"cli\": nop\n",
-	".L1: 1: nop\n", "foo.cli\n", "mov $4, %eax\n", "mov $'\\n, %al\n", "{disp32} mov %eax, 4(%eax)\n",
+	".L1: 1: nop\n", "lock; 1: incl (%eax)\n", "foo.cli\n", "mov $4, %eax\n", "mov $'\\n, %al\n", "{disp32} mov %eax, 4(%eax)\n",
 	"arpl %ax, %bx\n", "rdtsc\n", "into\n", "bound %eax, (%ebx)\n", "ud2\n", "int3\n",
 	".byte 0x9c\n", ".byte 0x0f,0xae\n", ".byte 0x0f,0xae,0x27,0x90\n", ".byte 0x0f,0x01,0xca\n",
 	".byte 0x0f,0xae,0x27+0\n", ".byte 0x8e, 0xf0\n", ".byte 0x10f,0xae,0x27\n", ".byte\n",
@@ -338,6 +338,8 @@ static const struct { const char *in, *message; bool bits64; } refused[] = {
 	{ ".include \"/nowhere/x\"\n", "t.s:1: .include: cannot read /nowhere/x", false },
 	{ ".set x, %ds\n", "t.s:1: a symbol for a segment", false },
 	{ ".mri 1\n", "t.s:1: .mri", false },
+	{ "rep; 1: insb\n", "t.s:1: a prefix is cut off from its instruction 'insb'", false },
+	{ "rep\n.globl x\n\\op\n", "t.s:3: a prefix is cut off", false },
 };
 
 START_TEST(is_refused)
