@@ -125,6 +125,19 @@ static void seek(struct ide_channel *c, struct ide_drive *d, const struct row *r
 		fail(c, d, IDE_IDNF);
 }
 
+/* READ NATIVE MAX ADDRESS (EXT) (ATA/ATAPI-6, 8.29 and 8.30): the last sector, in
+ * the form of the command; that is at most 28 bits without EXT. */
+static void native_max(struct ide_channel *c, struct ide_drive *d, const struct row *row)
+{
+	uint64_t last = d->sectors ? d->sectors - 1 : 0;
+
+	(void)row;
+	if (!d->wide && last > 0x0fffffff)
+		last = 0x0fffffff;
+	ata_put_address(d, last);
+	ide_complete(c, d);
+}
+
 static void done(struct ide_channel *c, struct ide_drive *d, const struct row *row)
 {
 	(void)row;
@@ -257,6 +270,7 @@ static const struct row commands[256] = {
 	[0x20 ... 0x21] = { transfer, IDE_PIO_IN, 0 },
 	[0x24] = { transfer, IDE_PIO_IN, WIDE },
 	[0x25] = { transfer, IDE_DMA_IN, WIDE },
+	[0x27] = { .run = native_max, .flags = WIDE },
 	[0x29] = { transfer, IDE_PIO_IN, WIDE | MULTIPLE },
 	[0x30 ... 0x31] = { transfer, IDE_PIO_OUT, 0 },
 	[0x34] = { transfer, IDE_PIO_OUT, WIDE },
@@ -281,6 +295,7 @@ static const struct row commands[256] = {
 	[0xe7] = { .run = flush }, [0xea] = { .run = flush },	/* FLUSH CACHE (EXT) */
 	[0xec] = { .run = identify },
 	[0xef] = { .run = set_features },
+	[0xf8] = { .run = native_max },
 };
 
 void ata_command(struct ide_channel *c, struct ide_drive *d, uint8_t command)

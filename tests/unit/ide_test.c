@@ -332,6 +332,28 @@ START_TEST(previous_contents)
 }
 END_TEST
 
+/* READ NATIVE MAX ADDRESS (EXT): Linux 2.4 sizes disks by it. */
+START_TEST(native_max)
+{
+	one_disk();
+	out(IDE_DEVICE, IDE_DEVICE_LBA);
+	command(0xf8);
+	expect_irq();
+	ck_assert_uint_eq(status(), READY);
+	ck_assert_uint_eq(in(IDE_LBA_LOW) | in(IDE_LBA_MID) << 8 | in(IDE_LBA_HIGH) << 16 |
+			  (in(IDE_DEVICE) & 15) << 24, SECTORS - 1);
+	for (unsigned reg = 2; reg < 6; reg++)
+		out(reg, 0xff);
+	command(0x27);
+	expect_irq();
+	ck_assert_uint_eq(status(), READY);
+	ck_assert_uint_eq(in(IDE_LBA_LOW) | in(IDE_LBA_MID) << 8 | in(IDE_LBA_HIGH) << 16,
+			  SECTORS - 1);
+	out(IDE_CONTROL, IDE_CONTROL_HOB);
+	ck_assert_uint_eq(in(IDE_LBA_LOW) | in(IDE_LBA_MID) | in(IDE_LBA_HIGH), 0);
+}
+END_TEST
+
 START_TEST(out_of_range)
 {
 	static const uint8_t commands[] = { 0x20, 0x30, 0xc8, 0xca, 0x40, 0x70 };
@@ -763,8 +785,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		nobody, signature, identification, data_sizes, chs, previous_contents, out_of_range,
-		dma_read, dma_write, dma_short, dma_no_ram, dma_stopped, read_error, write_error,
+		nobody, signature, identification, data_sizes, chs, previous_contents, native_max,
+		out_of_range, dma_read, dma_write, dma_short, dma_no_ram, dma_stopped, read_error, write_error,
 		read_only, multiple, flush, settings, interrupts, busy, two_drives, bm_registers,
 	};
 	Suite *suite = suite_create("ide");

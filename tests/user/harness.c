@@ -76,16 +76,23 @@ void wait_ok(int pid)
 	test_fail("child status 0x%x", status);
 }
 
+/* Linux 2.4 has no monotonic clock. */
+static void clock_now(struct timespec *t)
+{
+	if (clock_gettime(CLOCK_MONOTONIC, t))
+		clock_gettime(CLOCK_REALTIME, t);
+}
+
 /* Waits for pid until the limit has passed; false: it had to be killed. */
 static bool wait_limited(pid_t pid, unsigned seconds, const sigset_t *sigchld, int *status)
 {
 	struct timespec now, end, left;
 	pid_t got;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	clock_now(&end);
 	end.tv_sec += seconds;
 	while ((got = waitpid(pid, status, WNOHANG)) == 0) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
+		clock_now(&now);
 		if (now.tv_sec >= end.tv_sec) {
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
