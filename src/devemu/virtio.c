@@ -107,6 +107,12 @@ static enum virtio_event set_accepted(struct virtio *v, unsigned arg, uint32_t v
 	return VIRTIO_EV_NONE;
 }
 
+static void queue_negotiate(const struct virtio *v, struct virtq *q)
+{
+	q->indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
+	q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
+}
+
 static uint32_t get_legacy_offered(struct virtio *v, unsigned arg)
 {
 	(void)arg;
@@ -123,6 +129,9 @@ static enum virtio_event set_legacy_accepted(struct virtio *v, unsigned arg, uin
 {
 	(void)arg;
 	v->accepted = value & v->offered;
+	/* Legacy drivers may set up the queues before. */
+	for (unsigned i = 0; i < v->nqueues; i++)
+		queue_negotiate(v, &v->queue[i]);
 	return VIRTIO_EV_NONE;
 }
 
@@ -200,8 +209,7 @@ static enum virtio_event set_queue_size(struct virtio *v, unsigned arg, uint32_t
 static void queue_start(struct virtio *v, struct virtq *q)
 {
 	q->last_avail = q->used_idx = 0;
-	q->indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
-	q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
+	queue_negotiate(v, q);
 	q->ready = true;
 }
 

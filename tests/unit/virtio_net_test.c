@@ -206,6 +206,24 @@ START_TEST(transmits)
 }
 END_TEST
 
+/* NetBSD 7's driver sets its queues up before it says what features it takes. */
+START_TEST(features_behind_queues)
+{
+	const uint32_t table = BUF(4);
+
+	power_on(0);
+	legacy_start(0);
+	out(4, 4, VIRTIO_F_INDIRECT_DESC);
+	put_frame(0, fakenet_frame(fakenet_other, 60, 1), 60);
+	memcpy(net.ram + table, net.ram + q[TX].desc, 16);
+	put_desc(TX, 0, table, 16, 4, 0);
+	kick(TX);
+	ck_assert_uint_eq(net.nsent, 1);
+	ck_assert_uint_eq(net.sent[0].len, 60);
+	ck_assert_uint_eq(used_idx(TX), 1);
+}
+END_TEST
+
 START_TEST(header_and_data_may_be_cut_anywhere)
 {
 	const uint8_t *frame = fakenet_frame(fakenet_other, 100, 1);
@@ -438,7 +456,8 @@ START_TEST(rings_wrap)
 END_TEST
 
 FAKEDEV_MAIN("virtio_net", identity_and_configuration, transmits,
-	     header_and_data_may_be_cut_anywhere, transmit_queue_waits_for_the_back_end, receives,
+	     features_behind_queues, header_and_data_may_be_cut_anywhere,
+	     transmit_queue_waits_for_the_back_end, receives,
 	     frame_takes_several_buffers, frame_that_never_fits_is_dropped,
 	     no_buffers_makes_the_back_end_wait, event_idx_saves_interrupts,
 	     bad_chains_break_the_device, rings_wrap)
