@@ -14,7 +14,7 @@ prompts()
 
 # session LOG: standard input, line by line; then, at one more prompt, the end
 # of input (Ctrl-D), which ends the shell.  Gives up when LOG does not exist
-# any more, or nothing comes for ${SESSION_PATIENCE:-120} seconds.
+# any more, or nothing comes for ${SESSION_PATIENCE:-120} seconds, times LILYVM_TEST_SLOW.
 session()
 {
 	typed=0
@@ -30,7 +30,7 @@ session()
 # await_prompt LOG N: waits until N prompts have come.
 await_prompt()
 {
-	tenths=$((${SESSION_PATIENCE:-120} * 10))
+	tenths=$((${SESSION_PATIENCE:-120} * ${LILYVM_TEST_SLOW:-1} * 10))
 	while [ "$(prompts "$1")" -lt "$2" ]; do
 		tenths=$((tenths - 1))
 		[ -e "$1" ] && [ $tenths -gt 0 ] || return 1

@@ -33,10 +33,16 @@ skip_all()
 	exit 0
 }
 
+# seconds N: a time limit, longer where LILYVM_TEST_SLOW=FACTOR says that the host is slow.
+seconds()
+{
+	echo $(($1 * ${LILYVM_TEST_SLOW:-1}))
+}
+
 # host_lacks THING: the report of `lilyvm host`, asked once, has it as missing.
 host_lacks()
 {
-	: "${tap_host:=$(timeout 60 "$LILYVM" host 2>/dev/null)}"
+	: "${tap_host:=$(timeout "$(seconds 60)" "$LILYVM" host 2>/dev/null)}"
 	case $tap_host in
 	*"MISSING  $1 "* | *"missing  $1 "*) return 0 ;;
 	*) return 1 ;;

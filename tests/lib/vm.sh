@@ -45,7 +45,7 @@ vm_alive()
 # vm_await REGEX [SECONDS]: until the output has a line that matches.
 vm_await()
 {
-	tenths=$((${2-60} * 10))
+	tenths=$(($(seconds "${2-60}") * 10))
 	until grep -aqE -e "$1" "$vm_log"; do
 		tenths=$((tenths - 1))
 		vm_alive && [ $tenths -gt 0 ] || { grep -aqE -e "$1" "$vm_log"; return; }
@@ -76,7 +76,7 @@ vm_type()
 # "hangs", and then it is killed.
 vm_wait()
 {
-	tenths=$((${1-30} * 10))
+	tenths=$(($(seconds "${1-30}") * 10))
 	vm_status=
 	while vm_alive; do
 		tenths=$((tenths - 1))
