@@ -86,8 +86,16 @@ int sweep_decode(struct sweep *s, struct insn *in, uint32_t off)
 	return len;
 }
 
+/* Guests have no AVX: it raises #UD, whatever its length is taken to be. */
+static bool is_vector(const struct insn *in)
+{
+	return in->opcode >> 8 == 0xc5;
+}
+
 bool sweep_ends_flow(const struct insn *in)
 {
+	if (is_vector(in))
+		return true;
 	switch (in->opcode) {
 	case 0xc2: case 0xc3: case 0xca: case 0xcb: case 0xcf:	/* ret, retf, iret */
 	case 0xe9: case 0xea: case 0xeb:			/* jmp */
@@ -370,6 +378,14 @@ static void step_plain(struct sweep *s, struct walk *w, uint32_t len)
 	w->at = known ? known : w->at + len;
 }
 
+/* Where to go on behind the instruction of len bytes at `at`. */
+static uint32_t behind(const struct sweep *s, const struct insn *in, uint32_t at, uint32_t len)
+{
+	uint32_t end = at + len < s->end ? at + len : s->end;
+
+	return is_vector(in) ? bit_next(s->target, at + 1, end) : at + len;
+}
+
 /* One instruction or piece of data of the second pass; false at the end. */
 static bool sweep_step(struct sweep *s, struct walk *w)
 {
@@ -417,7 +433,7 @@ static bool sweep_step(struct sweep *s, struct walk *w)
 	sweep_mark(s, &in, w->at);
 	if (w->reach == GUESS && implausible(&in))
 		w->bad = true;
-	w->at += (uint32_t)len;
+	w->at = behind(s, &in, w->at, (uint32_t)len);
 	if (sweep_ends_flow(&in)) {
 		if (in.opcode == 0xf0b && s->bug_data && bug_at(s, w->at))
 			w->at += BUG_DATA;

@@ -53,7 +53,7 @@ uint32_t sweep_fetch(struct sweep *s, uint32_t off, uint8_t *bytes);
  * before substitution.  A catch-all that is unknown has no kind. */
 int sweep_decode(struct sweep *s, struct insn *in, uint32_t off);
 
-/* Does execution never go on behind this instruction? */
+/* Does a guest's execution never go on behind this instruction? */
 bool sweep_ends_flow(const struct insn *in);
 
 /*

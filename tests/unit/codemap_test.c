@@ -561,6 +561,16 @@ START_TEST(mixed_page_end_of_text)
 }
 END_TEST
 
+/* A vector prefix that is none: guests have no AVX, so it raises #UD, and the target behind
+ * its two bytes is where code goes on. */
+START_TEST(vector_before_target)
+{
+	PUT(0x1000, "\xeb\x02\xeb\x02\xc5\xc0\xc7\x04\x24\x35\x2e\x10\0\x9c\xc3");
+	ck_assert_int_eq(section(0x1000, 15), 1);
+	IS(0x1000, "\xeb\x02\xeb\x02\xc5\xc0\xc7\x04\x24\x35\x2e\x10\0\x6c\xc3");
+}
+END_TEST
+
 /* More branches than one descent keeps. */
 START_TEST(mixed_many_branches)
 {
@@ -670,6 +680,7 @@ int main(void)
 	tcase_add_test(tc, mixed_page);
 	tcase_add_test(tc, mixed_pages);
 	tcase_add_test(tc, mixed_page_end_of_text);
+	tcase_add_test(tc, vector_before_target);
 	tcase_add_test(tc, branch_to_zeros);
 	tcase_add_test(tc, mixed_many_branches);
 	tcase_add_test(tc, mixed_page_changes);
