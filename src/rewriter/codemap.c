@@ -815,11 +815,27 @@ static int overrun(struct scan *c)
 	return (int)(end - PAGE_SIZE);
 }
 
+/* An instruction that the record has across off, where execution comes in, was misread,
+ * unless only its prefixes lie before. */
+static void drop_across(struct scan *c, uint32_t off)
+{
+	int before = off ? bit_last(c->bound, off - 1) : -1;
+	uint32_t at = (uint32_t)before;
+	struct insn in;
+
+	if (before < 0 || sweep_decode(&c->s, &in, at) <= 0 || at + in.len <= off ||
+	    off - at <= in.opoff)
+		return;
+	bit_clear(c->bound, at);
+	set_range(c->redone, at, off);
+}
+
 /* Follows execution from off, which the record calls no boundary. */
 static void follow_entry(struct scan *c, uint32_t off)
 {
 	struct insn in;
 
+	drop_across(c, off);
 	sweep_descend(&c->s, off);
 	for (uint32_t i = bit_next(c->proven, 0, PAGE_SIZE); i < PAGE_SIZE;
 	     i = bit_next(c->proven, i + 1, PAGE_SIZE))

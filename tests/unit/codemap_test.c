@@ -295,6 +295,35 @@ START_TEST(straddles_unmapped)
 }
 END_TEST
 
+/* The page behind was scanned first, from a wrong start: what is found there of an
+ * instruction that turns out to straddle is put back. */
+START_TEST(straddles_misread)
+{
+	uint32_t edge = PAGE_SIZE;
+
+	memset(ram, 0x90, 2 * PAGE_SIZE);
+	/* jmp over a byte; mov 0xcdebd1e4, %eax across the edge; lea; pushf; ret */
+	PUT(edge - 7, "\xeb\x01\x68\xa1\xe4\xd1\xeb\xcd\x8d\x1c\xd0\x9c\xc3");
+	ck_assert_int_ge(scan(edge, edge + 4), 1);
+	ck_assert_int_ge(scan(0, edge - 7), 0);
+	IS(edge - 7, "\xeb\x01\x68\xa1\xe4\xd1\xeb\xcd\x8d\x1c\xd0\x6c\xc3");
+	ck_assert(!codemap_boundary(map, GPA(edge)));
+	ck_assert(codemap_boundary(map, GPA(edge + 1)));
+}
+END_TEST
+
+/* Execution may come in behind a prefix: both instructions are right. */
+START_TEST(entry_behind_prefix)
+{
+	memset(ram, 0x90, PAGE_SIZE);
+	PUT(0x100, "\xf0\xff\x03\xc3");		/* lock incl (%ebx); ret */
+	ck_assert_int_eq(scan(0, 0x100), 0);
+	ck_assert_int_eq(scan(0, 0x101), 0);
+	ck_assert(codemap_boundary(map, GPA(0x100)));
+	ck_assert(codemap_boundary(map, GPA(0x101)));
+}
+END_TEST
+
 /* A page whose first bytes belong to a function of the page before. */
 START_TEST(starts_in_previous_page)
 {
@@ -668,6 +697,8 @@ int main(void)
 	tcase_add_test(tc, target_beats_sweep);
 	tcase_add_test(tc, straddles_pages);
 	tcase_add_test(tc, straddles_unmapped);
+	tcase_add_test(tc, straddles_misread);
+	tcase_add_test(tc, entry_behind_prefix);
 	tcase_add_test(tc, starts_in_previous_page);
 	tcase_add_test(tc, copies);
 	tcase_add_test(tc, not_a_copy);
