@@ -112,17 +112,6 @@ enum { MP_INT, MP_NMI, MP_SMI, MP_EXTINT };
 enum { BUS_PCI = 0, BUS_ISA = 1 };
 #define PCI_DEVICES 32u
 
-static void checksum(uint8_t *table, unsigned n, unsigned at)
-{
-	uint8_t sum = 0;
-	unsigned i;
-
-	table[at] = 0;
-	for (i = 0; i < n; i++)
-		sum += table[i];
-	table[at] = (uint8_t)-sum;
-}
-
 static uint8_t *put_cpu(uint8_t *e, uint32_t signature, uint32_t features)
 {
 	e[0] = MP_CPU;
@@ -206,7 +195,7 @@ void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features)
 	put_le32(pointer + 4, AT_TABLE);
 	pointer[8] = 1;			/* of 16 bytes */
 	pointer[9] = SPEC_REVISION;
-	checksum(pointer, 16, 10);
+	pointer[10] = byte_checksum(pointer, 16, 10);
 	e = put_cpu(e, signature, features);
 	e = put_bus(e, BUS_PCI, "PCI   ");
 	e = put_bus(e, BUS_ISA, "ISA   ");
@@ -219,5 +208,5 @@ void mptable_put(uint8_t *ram, uint32_t signature, uint32_t features)
 	memcpy(table + 8, "LILYVM  VIRTUAL PC  ", 20);
 	put_le16(table + 34, (uint16_t)entries(table + HEADER, e));
 	put_le32(table + 36, LAPIC_BASE);
-	checksum(table, (unsigned)(e - table), 7);
+	table[7] = byte_checksum(table, (unsigned)(e - table), 7);
 }

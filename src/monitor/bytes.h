@@ -15,6 +15,16 @@ static inline uint32_t le32(const uint8_t *p)
 	return le16(p) | (uint32_t)le16(p + 2) << 16;
 }
 
+/* What the byte at `at` has to be for all n to add up to 0 (tables of a PC's firmware). */
+static inline uint8_t byte_checksum(const uint8_t *p, unsigned n, unsigned at)
+{
+	uint8_t sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += i == at ? 0 : p[i];
+	return (uint8_t)-sum;
+}
+
 static inline uint64_t le64(const uint8_t *p)
 {
 	return le32(p) | (uint64_t)le32(p + 4) << 32;

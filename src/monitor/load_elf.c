@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#define _GNU_SOURCE		/* memmem */
 /* ELF kernels: checked reading through libelf, and placing into guest RAM. */
+#define _GNU_SOURCE		/* memmem */
 #include "monitor/load_parts.h"
 #include "runtime/abi.h"
 
@@ -47,11 +47,6 @@ static int damaged(const struct image *img, const char *what, struct error *e)
 {
 	return fail(e, ST_IMAGE, "%s: damaged ELF file: %s; fetch or build the file again",
 		    img->path, what);
-}
-
-static bool inside(uint64_t off, uint64_t len, uint64_t size)
-{
-	return off <= size && len <= size - off;
 }
 
 /* libelf's view of the kernel in memory. */
@@ -204,9 +199,10 @@ bool elf_is_linux(const uint8_t *buf, size_t n)
 	return false;
 }
 
-int image_add_section(struct image *img, const struct image_section *s, struct error *e)
+int image_add_section(struct image *img, const struct image_section *s, const char *name,
+		      struct error *e)
 {
-	struct image_section *grown = img->sections;
+	struct image_section *grown = img->sections, *added;
 
 	/* Grows at 0, 16, 32, 64 ...: whenever the number is such a power of two. */
 	if (!(img->nsections & (img->nsections - 1)) && (!img->nsections || img->nsections >= 16))
@@ -214,7 +210,10 @@ int image_add_section(struct image *img, const struct image_section *s, struct e
 	if (!grown)
 		return fail(e, ST_HOST, "%s: no memory for the section list", img->path);
 	img->sections = grown;
-	img->sections[img->nsections++] = *s;
+	added = &img->sections[img->nsections++];
+	*added = *s;
+	for (size_t i = 0; name && name[i] && i < sizeof added->name - 1; i++)
+		added->name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
 	return 0;
 }
 
@@ -239,15 +238,13 @@ static int add_elf_section(struct image *img, const struct elf_layout *l, const 
 	if (!(sh->sh_flags & SHF_ALLOC) || !sh->sh_size || !seg)
 		return 0;
 	off = sh->sh_addr - seg->vaddr;
-	for (size_t i = 0; name && name[i] && i < sizeof s.name - 1; i++)
-		s.name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
 	s.vaddr = (uint32_t)sh->sh_addr;
 	s.paddr = seg->paddr + off;
 	s.size = (uint32_t)sh->sh_size;
 	/* What lies in memory is the segment's contents, whatever sh_offset says. */
 	if (sh->sh_type != SHT_NOBITS && inside(off, sh->sh_size, seg->filesz))
 		s.bytes = seg->bytes + off;
-	return image_add_section(img, &s, e);
+	return image_add_section(img, &s, name, e);
 }
 
 static int add_segment_sections(struct image *img, const struct elf_layout *l, struct error *e)
@@ -257,9 +254,10 @@ static int add_segment_sections(struct image *img, const struct elf_layout *l, s
 		struct image_section s = { .vaddr = seg->vaddr, .paddr = seg->paddr,
 					   .size = seg->filesz, .bytes = seg->bytes,
 					   .exec = seg->exec };
+		char name[sizeof s.name];
 
-		snprintf(s.name, sizeof s.name, "segment %u", i);
-		if (seg->filesz && image_add_section(img, &s, e))
+		snprintf(name, sizeof name, "segment %u", i);
+		if (seg->filesz && image_add_section(img, &s, name, e))
 			return -1;
 	}
 	return 0;
@@ -294,6 +292,11 @@ static int by_address(const void *va, const void *vb)
 	return strcmp(a->name, b->name);
 }
 
+void image_sort_symbols(struct image *img)
+{
+	qsort(img->symbols, img->nsymbols, sizeof *img->symbols, by_address);
+}
+
 static int read_symbols(struct image *img, Elf *elf, const GElf_Shdr *sh, struct error *e)
 {
 	Elf_Scn *link = elf_getscn(elf, sh->sh_link);
@@ -320,7 +323,7 @@ static int read_symbols(struct image *img, Elf *elf, const GElf_Shdr *sh, struct
 			img->symbols[img->nsymbols++] =
 				(struct image_symbol){ sym.st_value, sym.st_size, name };
 	}
-	qsort(img->symbols, img->nsymbols, sizeof *img->symbols, by_address);
+	image_sort_symbols(img);
 	return 0;
 }
 

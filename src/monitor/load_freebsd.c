@@ -199,11 +199,6 @@ static int plan_environment(const struct image *img, const struct boot_args *arg
 
 /* --- memory --- */
 
-static uint64_t round_up(uint64_t n, uint64_t unit)
-{
-	return (n + unit - 1) & ~(unit - 1);
-}
-
 /* Each table with its size before it, both of whole words. */
 static uint64_t symbols_size(const struct plan *p)
 {

@@ -301,8 +301,8 @@ static int plan_memory(const struct image *img, const struct boot_args *args, st
 			    img->path);
 	if (args->initrd && file_size(args->initrd, "initrd", &p->initrd_size, e))
 		return -1;
-	room = (p->initrd_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	p->kernel_end = (p->kernel_end + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	room = round_up(p->initrd_size, PAGE_SIZE);
+	p->kernel_end = round_up(p->kernel_end, PAGE_SIZE);
 	if (p->initrd_size && p->kernel_end + room > top)
 		return fail(e, ST_IMAGE, "%s: initrd of %llu bytes does not fit below %#llx, where "
 			    "%s looks for it; make it smaller", args->initrd,

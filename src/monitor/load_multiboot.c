@@ -140,7 +140,7 @@ int multiboot_open(struct image *img, struct error *e)
 	s.paddr = k.seg.paddr;
 	s.size = k.seg.filesz;
 	s.bytes = k.seg.bytes;
-	return image_add_section(img, &s, e);
+	return image_add_section(img, &s, NULL, e);
 }
 
 static int plan_kernel(const struct image *img, struct plan *p, struct error *e)
@@ -201,11 +201,6 @@ static bool is_symbol_table(const struct image *img, const Elf32_Shdr *sh)
 	       sh->sh_size <= img->elf_size - sh->sh_offset;
 }
 
-static uint64_t page_up(uint64_t n)
-{
-	return (n + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-}
-
 static uint64_t tables_size(const struct image *img)
 {
 	uint32_t num, strndx;
@@ -229,7 +224,7 @@ static uint64_t tables_size(const struct image *img)
 static int plan_high_memory(const struct image *img, const struct boot_args *args, struct plan *p,
 			    struct error *e)
 {
-	uint64_t need = page_up(p->tables_size = tables_size(img)), at;
+	uint64_t need = round_up(p->tables_size = tables_size(img), PAGE_SIZE), at;
 
 	if (args->initrd && add_module(p, args->initrd, e))
 		return -1;
@@ -237,14 +232,14 @@ static int plan_high_memory(const struct image *img, const struct boot_args *arg
 		if (add_module(p, args->modules[i], e))
 			return -1;
 	for (unsigned i = 0; i < p->nmods; i++)
-		need += page_up(p->mod[i].size);
+		need += round_up(p->mod[i].size, PAGE_SIZE);
 	at = args->ram_size < RAM_REACH ? args->ram_size & ~(uint64_t)(PAGE_SIZE - 1) : RAM_REACH;
-	if (page_up(p->kernel_end) + need > at)
-		return ram_too_small(img, args, page_up(p->kernel_end) + need, e);
+	if (round_up(p->kernel_end, PAGE_SIZE) + need > at)
+		return ram_too_small(img, args, round_up(p->kernel_end, PAGE_SIZE) + need, e);
 	at -= need;
 	for (unsigned i = 0; i < p->nmods; i++) {
 		p->mod[i].addr = at;
-		at += page_up(p->mod[i].size);
+		at += round_up(p->mod[i].size, PAGE_SIZE);
 	}
 	p->tables = at;
 	return 0;
@@ -259,7 +254,7 @@ static int read_modules(const struct boot_args *args, const struct plan *p, stru
 		if (module_path(m->string, path, sizeof path, e) ||
 		    file_read(path, "module", args->ram + m->addr, m->size, e))
 			return -1;
-		memset(args->ram + m->addr + m->size, 0, page_up(m->size) - m->size);
+		memset(args->ram + m->addr + m->size, 0, round_up(m->size, PAGE_SIZE) - m->size);
 	}
 	return 0;
 }

@@ -38,6 +38,18 @@
 /* No file that a kernel is made of is larger. */
 #define IMAGE_MAX (512u << 20)
 
+/* Does [off, off + len) lie in [0, size)? */
+static inline bool inside(uint64_t off, uint64_t len, uint64_t size)
+{
+	return off <= size && len <= size - off;
+}
+
+/* The next multiple of unit, a power of two. */
+static inline uint64_t round_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) & ~(unit - 1);
+}
+
 /* A checked PT_LOAD segment. */
 struct elf_segment {
 	uint32_t vaddr, filesz, memsz;
@@ -73,8 +85,11 @@ int elf_entry(const struct image *img, const struct elf_layout *l, uint32_t *ent
 	      struct error *e);
 /* Fills img->sections and img->symbols from img->elf. */
 int elf_read_sections(struct image *img, struct error *e);
-/* Adds one section to the image. */
-int image_add_section(struct image *img, const struct image_section *s, struct error *e);
+/* Adds one section to the image; name is the file's, or NULL. */
+int image_add_section(struct image *img, const struct image_section *s, const char *name,
+		      struct error *e);
+/* Sorts the symbols as struct image wants them. */
+void image_sort_symbols(struct image *img);
 /* The section header table of img->elf, which elf_read_sections() has checked, or NULL. */
 const uint8_t *elf_section_headers(const struct image *img, uint32_t *num, uint32_t *strndx);
 /* The symbol table and its strings, in the file. */

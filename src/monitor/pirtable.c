@@ -10,15 +10,6 @@
 #define PIRQ_IRQS 0x0c00u	/* what a PIRQ may be routed to: 10 and 11, which no ISA card has */
 #define PIIX 0x71108086u	/* a compatible router: the PIIX4's ISA bridge */
 
-static uint8_t sum(const uint8_t *p, unsigned n)
-{
-	uint8_t s = 0;
-
-	while (n--)
-		s += *p++;
-	return s;
-}
-
 /* The link of a pin is the number of its PIRQ's register. */
 static void slot_entry(uint8_t *to, unsigned device)
 {
@@ -45,5 +36,5 @@ void pir_table(uint8_t *to)
 	put_le32(to + 12, PIIX);
 	for (unsigned device = 1; device <= PIR_SLOTS; device++)
 		slot_entry(to + 32 + 16 * (device - 1), device);
-	to[31] = (uint8_t)-sum(to, PIR_SIZE);
+	to[31] = byte_checksum(to, PIR_SIZE, 31);
 }

@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool inside(uint64_t off, uint64_t len, uint64_t size)
-{
-	return off <= size && len <= size - off;
-}
-
 /* ---- headers ---- */
 
 bool object_view(struct object *o, const uint8_t *elf, size_t size)
@@ -79,18 +74,7 @@ static int add_section(struct image *img, const Elf32_Shdr *sh, const char *name
 
 	if (!(sh->sh_flags & SHF_ALLOC) || sh->sh_type == SHT_NOBITS || !sh->sh_size)
 		return 0;
-	for (size_t i = 0; name[i] && i < sizeof(s.name) - 1; i++)
-		s.name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
-	return image_add_section(img, &s, e);
-}
-
-static int by_address(const void *va, const void *vb)
-{
-	const struct image_symbol *a = va, *b = vb;
-
-	if (a->addr != b->addr)
-		return a->addr < b->addr ? -1 : 1;
-	return (a->size < b->size) - (a->size > b->size);
+	return image_add_section(img, &s, name, e);
 }
 
 static int add_symbols(struct image *img, const struct object *o, unsigned table,
@@ -118,7 +102,7 @@ static int add_symbols(struct image *img, const struct object *o, unsigned table
 			img->symbols[img->nsymbols++] = (struct image_symbol){
 				code.sh_offset + sym.st_value, sym.st_size, name };
 	}
-	qsort(img->symbols, img->nsymbols, sizeof(*img->symbols), by_address);
+	image_sort_symbols(img);
 	return 0;
 }
 
