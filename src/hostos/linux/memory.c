@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef MFD_EXEC
@@ -26,10 +27,29 @@ static int executable_memfd(const char *name)
 	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
 }
 
+/* Address space of the monitor beside guest RAM and the guest's mappings of it: libraries,
+ * stacks, allocator arenas, records of code. */
+#define OWN_SPACE	(160ull << 20)
+
+/* A limit that the monitor would meet while the guest runs is refused at start. */
+static int check_space(uint64_t size, struct error *e)
+{
+	uint64_t need = 2 * size + OWN_SPACE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur >= need)
+		return 0;
+	return fail(e, ST_HOST, "guest RAM: %" PRIu64 " MiB need %" PRIu64 " MiB of address space, "
+		    "and %llu are allowed; use a smaller --memory or raise the limit (ulimit -v)",
+		    size >> 20, need >> 20, (unsigned long long)limit.rlim_cur >> 20);
+}
+
 int host_ram_create(struct host_ram *ram, uint64_t size, struct error *e)
 {
 	void *p;
 
+	if (check_space(size, e))
+		return -1;
 	ram->handle = executable_memfd("lilyvm-ram");
 	if (ram->handle < 0)
 		return fail(e, ST_HOST, "guest RAM: memfd_create: %s; see `lilyvm host`",
