@@ -51,8 +51,8 @@ static int add_user(struct job *j, const char *pattern, struct error *e)
 	char *list = malloc(size);
 
 	if (!text_user_valid(pattern))
-		return fail(e, ST_USAGE, "--lilyvm-user=%s: file:PATTERN, section:PATTERN or "
-			    "symbol:PATTERN is wanted", pattern);
+		return fail(e, ST_USAGE, "--lilyvm-user=%s: file:PATTERN, section:PATTERN, "
+			    "symbol:PATTERN or entry:PATTERN is wanted", pattern);
 	if (!list)
 		return fail(e, ST_HOST, "out of memory");
 	snprintf(list, size, "%s\n%s", old ? old : "", pattern);

@@ -54,6 +54,7 @@ static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, gpa_t *gpa, struct
 	uint32_t page = a.v & PAGE_MASK;
 	struct tlb_entry *t;
 	struct walk w;
+	bool own;
 	uint8_t *p;
 
 	how &= ACC_WRITE | ACC_USER | ACC_EXEC;
@@ -61,12 +62,14 @@ static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, gpa_t *gpa, struct
 	if (t->tag == (page | TAG_VALID | how) && t->generation == vm->tlb.generation)
 		return t->page;
 	f->vector = VEC_NONE;
+	/* Rewritten code may read the virtual-CPU page with any instruction. */
+	own = vm->rt.abi && !how && page == RT_VCPU;
 	if (!mmu_translate(vm, a, how, &w, f))
-		return NULL;
+		return own ? runtime_at(vm, page) : NULL;
 	p = gmem_ram(vm, w.pa, PAGE_SIZE);
 	*gpa = w.pa;
 	if (!p)
-		return NULL;
+		return own ? runtime_at(vm, page) : NULL;
 	if (how & ACC_WRITE) {
 		struct frame *fr = &vm->frames[w.pa.v >> PAGE_SHIFT];
 

@@ -23,24 +23,24 @@ extern const struct routine_point routine_points[], routine_points_end[];
 
 _Static_assert(RT_ODD_FLAGS == (ODD_FLAGS | FL_TF), "the flags of routines");
 
-static uint8_t *window_at(const struct vm *vm, uint32_t a)
+uint8_t *runtime_at(const struct vm *vm, uint32_t a)
 {
 	return vm->rt.alias + (a - WINDOW_START);
 }
 
 uint32_t *runtime_word(const struct vm *vm, uint32_t a)
 {
-	return (uint32_t *)window_at(vm, a);
+	return (uint32_t *)runtime_at(vm, a);
 }
 
 /* ---- the window ---- */
 
 static void install_gate(struct vm *vm)
 {
-	uint8_t *page = window_at(vm, RT_GATE);
+	uint8_t *page = runtime_at(vm, RT_GATE);
 
 	vm->rt.gate = host_gate_install(vm->hc, RT_GATE, page);
-	memcpy(window_at(vm, RT_HC), &vm->hc, sizeof vm->hc);
+	memcpy(runtime_at(vm, RT_HC), &vm->hc, sizeof vm->hc);
 	/* hlt: routines leave by a trap. */
 	if (!vm->rt.gate)
 		memset(page, 0xf4, 16);
@@ -66,10 +66,11 @@ int runtime_init(struct vm *vm, unsigned abi, struct error *e)
 		rt->gate = !host_low_protect(RT_GATE, PAGE_SIZE, HP_R | HP_X) && rt->gate;
 	if (!abi)
 		return 0;
-	memcpy(window_at(vm, RT_TABLE), routines, (size_t)(routines_end - routines));
+	memcpy(runtime_at(vm, RT_TABLE), routines, (size_t)(routines_end - routines));
 	if (host_low_protect(RT_TABLE, PAGE_SIZE, HP_R | HP_X) ||
 	    host_low_protect(RT_CACHE, RT_CACHE_ENTRIES * 16, HP_R))
 		return fail(e, ST_HOST, "the host refuses rights for the runtime's pages");
+	*runtime_word(vm, RT_MAGIC) = RT_MAGIC_VALUE;
 	runtime_forget(vm);
 	return 0;
 }

@@ -46,7 +46,8 @@ void runtime_disable(struct vm *vm, const char *why);
 /* Forgets the segments of RT_CACHE. */
 void runtime_forget(struct vm *vm);
 
-/* The monitor's view of a word of the window. */
+/* The monitor's view of the window at a, and of a word there. */
+uint8_t *runtime_at(const struct vm *vm, uint32_t a);
 uint32_t *runtime_word(const struct vm *vm, uint32_t a);
 
 /* Before and after kernel code runs: flags, selectors and control registers to the

@@ -83,6 +83,10 @@ static int read_section(struct site_list *list, const struct image *img, const s
 	uint8_t *words = malloc((size_t)sh->sh_size + 1);
 	int r = 0;
 
+	if (sh->sh_flags & SHF_COMPRESSED) {
+		free(words);
+		return damaged(img, "it is compressed, as debugging information", e);
+	}
 	if (!words)
 		return fail(e, ST_HOST, "%s: out of memory", img->path);
 	memcpy(words, o->elf + sh->sh_offset, sh->sh_size);

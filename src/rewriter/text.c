@@ -201,7 +201,7 @@ int text_rewrite(struct text *t, const struct text_input *in, unsigned n, struct
 	text_words_make(&t->words);
 	read_all(t, in, n);
 	/* What the second reading needs was seen only by the first one. */
-	if (!t->failed && (t->parametric || t->any_intel))
+	if (!t->failed && (t->parametric || t->any_intel || t->entry))
 		read_all(t, in, n);
 	if (t->out.failed && !t->failed) {
 		t->failed = true;

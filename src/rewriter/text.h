@@ -72,6 +72,7 @@ struct text {
 	bool parametric;	/* a macro's parameter makes an instruction somewhere: */
 	bool macros;		/* the second reading, with macros that catch it */
 	bool any_intel;		/* .intel_syntax somewhere */
+	bool entry;		/* the kernel's entry is here */
 	const char *prefix;	/* prefixes that wait for their instruction, or NULL */
 	bool prefix_cut;	/* by a label or directive */
 	unsigned depth;		/* of .include */
@@ -133,5 +134,8 @@ void text_parametric(struct text *t, const struct text_at *s);
 /* textmacro.c: the text in front: macros for sites, and if t->macros, those that
  * bear instructions' names. */
 void text_prelude(const struct text *t, struct text_buf *out);
+
+/* textentry.c: defines the macro lilyvm.entry, what stands at the kernel's entry. */
+void text_entry_macro(struct text_buf *out);
 
 #endif

@@ -3,9 +3,10 @@
  * The macros in front of rewritten text.
  *
  * lilyvm.site notes where a site is, and at the first one puts the note of the ABI
- * into the object; lilyvm.user notes an instruction that is left to user mode.  If a macro's parameter makes an instruction somewhere in the
- * text, macros that bear the names of the sensitive instructions follow: what comes
- * out of an expansion is found by them.  They write the instruction itself as
+ * into the object; lilyvm.user notes an instruction that is left to user mode.  If a
+ * macro's parameter makes an instruction somewhere in the text, macros that bear the
+ * names of the sensitive instructions follow: what comes out of an expansion is found by
+ * them.  They write the instruction itself as
  * `{nooptimize} NAME`, which the assembler does not take for a macro's name.
  */
 #include "rewriter/text.h"
@@ -145,6 +146,9 @@ void text_prelude(const struct text *t, struct text_buf *out)
 	snprintf(emulate, sizeof(emulate), t->macros || t->any_intel ?
 		 ".byte 0xff,0x15\n.long %#x\n" : "call *%#x\n", RT_SLOT(RT_EMULATE));
 	text_printf(out, "%s", site_macros);
+	/* The first reading may have ended before the entry. */
+	if (t->entry || t->macros)
+		text_entry_macro(out);
 	print_modes(out, emulate);
 	if (!t->macros)
 		return;

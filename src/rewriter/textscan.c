@@ -122,6 +122,12 @@ static void label(struct text *t, const char *name, size_t n, const char *next)
 		return;
 	t->now.user_code = text_user_match(t->user, TU_SYMBOL, name, n);
 	text_switch(t, next);
+	if (text_mode(t) == TM_REWRITE && t->now.code && text_user_match(t->user, TU_ENTRY, name, n)) {
+		text_copy(t, next, next);
+		text_printf(&t->out, " lilyvm.entry; ");
+		t->entry = true;
+		t->sites++;
+	}
 }
 
 static void instruction(struct text *t, const struct text_at *s, const struct text_word *w)

@@ -7,12 +7,14 @@
 
 static const char *const type_names[] = {
 	[TU_FILE] = "file:", [TU_SECTION] = "section:", [TU_SYMBOL] = "symbol:",
+	[TU_ENTRY] = "entry:",
 };
 
 /*
  * Linux: the vdso is user mode's; the boot code, the real-mode trampoline, purgatory
  * and the EFI stub run outside of the kernel.  The BSDs copy sigcode to user mode.
- * Sections .user are for whoever writes a kernel.
+ * Sections .user are for whoever writes a kernel.  Linux is entered at startup_32,
+ * FreeBSD at btext.
  */
 static const char defaults[] =
 	"file:arch/x86/entry/vdso/*\n"
@@ -27,7 +29,9 @@ static const char defaults[] =
 	"symbol:*_sigcode\n"
 	"symbol:*_rt_sigcode\n"
 	"symbol:*osigcode\n"
-	"symbol:sigtramp*\n";
+	"symbol:sigtramp*\n"
+	"entry:startup_32\n"
+	"entry:btext\n";
 
 /* A pattern for files may match behind any slash. */
 static bool match(enum text_user_type type, const char *pattern, const char *name)

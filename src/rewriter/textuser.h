@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which code of a kernel tree is user mode's or runs before the kernel, and is not
- * to be rewritten: shell patterns for files, sections and symbols. */
+ * to be rewritten: shell patterns for files, sections and symbols.  And where the kernel
+ * is entered (entry:PATTERN, a symbol). */
 #ifndef LILYVM_TEXTUSER_H
 #define LILYVM_TEXTUSER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum text_user_type { TU_FILE, TU_SECTION, TU_SYMBOL };
+enum text_user_type { TU_FILE, TU_SECTION, TU_SYMBOL, TU_ENTRY };
 
 struct text_user {
-	const char *list;	/* "file:PATTERN", "section:...", "symbol:...", one a line */
+	const char *list;	/* "file:PATTERN", "section:...", "symbol:...", "entry:...", one a line */
 };
 
 /*

@@ -44,7 +44,7 @@
 #define LILYVM_RUNTIME_ABI_H
 
 /* Changes whenever a kernel built before would not run any more. */
-#define RT_ABI_VERSION 1
+#define RT_ABI_VERSION 2
 
 #define WINDOW_START 0xff000000
 /* Without the last page, where error pointers point. */
@@ -90,6 +90,9 @@
 /* the only CS that iret may return to by itself (-1: none), and the null descriptor. */
 #define RT_IRET_CS (RT_VCPU + 0xa0)
 #define RT_NULL (RT_VCPU + 0xa8)
+/* By this word a kernel sees, before its first site, that it runs in LilyVM. */
+#define RT_MAGIC (RT_VCPU + 0xb0)
+#define RT_MAGIC_VALUE 0x796c694c
 
 #define RT_GATE (WINDOW_START + 0x2000)
 
@@ -142,8 +145,9 @@
 #define RT_NOTE_NAME "LilyVM"
 #define RT_NOTE_ABI 1
 /* The sites, not loaded: pairs of words, the site's address and its kind (enum insn_kind).
- * With RT_SITE_USER: an instruction that is left as it is, for user mode to run. */
-#define RT_SITE_SECTION ".lilyvm.sites"
+ * With RT_SITE_USER: an instruction that is left as it is, for user mode to run.  The
+ * section's name is one that linker scripts of kernels know, and nothing reads any more. */
+#define RT_SITE_SECTION ".debug_sfnames"
 #define RT_SITE_USER 0x100
 
 #endif

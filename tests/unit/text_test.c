@@ -438,6 +438,26 @@ START_TEST(user_mode_code_is_noted)
 }
 END_TEST
 
+/* A kernel looks for the runtime at its entry, and only there. */
+START_TEST(entry)
+{
+	struct text_user patterns = { .list = NULL };
+	struct text *t = calloc(1, sizeof(*t));
+	const char *in = ".code16\nstartup_32: nop\n.code32\n.data\nstartup_32:\n.text\n"
+		"nop; startup_32: nop\nx: nop\n";
+	struct text_input input = { .name = "t.s", .text = in, .n = strlen(in) };
+	struct error e = { 0 };
+
+	ck_assert_ptr_nonnull(t);
+	t->user = &patterns;
+	ck_assert_int_eq(text_rewrite(t, &input, 1, &e), 0);
+	ck_assert_uint_eq(t->sites, 1);
+	ck_assert_ptr_nonnull(strstr(t->out.at, "\nnop; startup_32: lilyvm.entry;  nop\nx: nop\n"));
+	ck_assert_ptr_nonnull(strstr(t->out.at, "\nstartup_32:\n.text\n"));
+	discard(t);
+}
+END_TEST
+
 static const struct { const char *list, *file; bool match; } files[] = {
 	{ NULL, "arch/x86/entry/vdso/vdso32/note.S", true },
 	{ NULL, "../arch/x86/boot/header.S", true },
@@ -460,7 +480,7 @@ END_TEST
 START_TEST(patterns_have_a_type)
 {
 	ck_assert(text_user_valid("file:x") && text_user_valid("section:.x*") &&
-		  text_user_valid("symbol:x"));
+		  text_user_valid("symbol:x") && text_user_valid("entry:x"));
 	ck_assert(!text_user_valid("x") && !text_user_valid("file:") &&
 		  !text_user_valid("files:x") && !text_user_valid("file:a\nb"));
 }
@@ -489,6 +509,7 @@ int main(void)
 	tcase_add_test(tc, sixteen_bit_code);
 	ADD_EACH(tc, user_mode_code, user);
 	tcase_add_test(tc, user_mode_code_is_noted);
+	tcase_add_test(tc, entry);
 	ADD_EACH(tc, file_patterns, files);
 	tcase_add_test(tc, patterns_have_a_type);
 	suite_add_tcase(s, tc);
