@@ -122,7 +122,7 @@ struct host_cpus {
 /* Pins the process, and what it forks later, to one CPU.  -1: choose; *others are
  * then the other CPUs that it was allowed, else none. */
 int host_pin(int cpu, struct host_cpus *others, struct error *e);
-/* Reads the host's CPUID; only before host_cpu_create(). */
+/* Reads the host's CPUID. */
 void host_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]);
 
 #endif

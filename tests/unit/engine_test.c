@@ -52,13 +52,13 @@ static void setup(void)
 	uint32_t r[4];
 	int i;
 
-	/* host_cpu_create() makes cpuid fault. */
-	host_cpuid(0, 0, r);
-	intel = r[1] == 0x756e6547;		/* "Genu" */
 	ck_assert_msg(!host_ram_create(&ram, RAM_SIZE, &e) && !host_cpu_create(&hc, &e) &&
 		      !host_pin(-1, &others, &e) &&
 		      !engine_create(&eng, engine_name, hc, &ram, &others, &e), "%s", e.text);
 	ck_assert_str_eq(eng->ops->name, engine_name);
+	/* Also where cpuid faults from here on. */
+	host_cpuid(0, 0, r);
+	intel = r[1] == 0x756e6547;		/* "Genu" */
 	us = new_space();
 	memset(&regs, 0, sizeof regs);
 	for (i = 0; i < S_COUNT; i++)

@@ -3,12 +3,15 @@
 #define _GNU_SOURCE
 #include "hostos/hostos.h"
 
+#include <asm/prctl.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 static uint64_t clock_ns(clockid_t id)
@@ -43,9 +46,16 @@ uint64_t host_cpu_time(void)
 	return usage_ns(RUSAGE_SELF) + usage_ns(RUSAGE_CHILDREN);
 }
 
+/* Guest code's CPUID faults where it can, and the monitor's with it. */
 void host_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
+	bool faults = !syscall(SYS_arch_prctl, ARCH_GET_CPUID);
+
+	if (faults)
+		syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1);
 	__cpuid_count(leaf, sub, r[0], r[1], r[2], r[3]);
+	if (faults)
+		syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0);
 }
 
 /* SDM 3, 19.7.3: TSC frequency = crystal * EBX / EAX of leaf 15H. Otherwise
