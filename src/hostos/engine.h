@@ -75,10 +75,11 @@ struct engine_ops {
 	struct uspace *(*create_space)(struct engine *eng);
 	void (*destroy_space)(struct uspace *us);
 	void (*map)(struct uspace *us, uint32_t va, uint64_t ram_offset, uint32_t len,
-		    unsigned rights);
+		    unsigned rights, bool adds);
 	void (*unmap)(struct uspace *us, uint32_t va, uint64_t len);
 	void (*protect)(struct uspace *us, uint32_t va, uint32_t len, unsigned rights);
 	void (*ldt_set)(struct uspace *us, unsigned slot, const struct segment *s);
+	void (*expect)(struct uspace *us);	/* or NULL */
 	void (*run)(struct uspace *us, struct user_regs *r, struct user_event *ev);
 	bool (*fpu_get)(struct uspace *us, struct fpu_image *img);
 	bool (*fpu_set)(struct uspace *us, const struct fpu_image *img);
@@ -120,11 +121,12 @@ static inline void uspace_destroy(struct uspace *us)
 		us->eng->ops->destroy_space(us);
 }
 
-/* Queue a change of the mappings. */
+/* Queue a change of the mappings.  adds: no page shows anything else now, or has a right
+ * that it is to lose; an engine may carry that out in a cheaper way. */
 static inline void uspace_map(struct uspace *us, uint32_t va, uint64_t ram_offset, uint32_t len,
-			      unsigned rights)
+			      unsigned rights, bool adds)
 {
-	us->eng->ops->map(us, va, ram_offset, len, rights);
+	us->eng->ops->map(us, va, ram_offset, len, rights, adds);
 }
 
 static inline void uspace_unmap(struct uspace *us, uint32_t va, uint64_t len)
@@ -164,6 +166,13 @@ static inline void engine_gate_set(struct engine *eng, const void *page, unsigne
 static inline void uspace_gate_map(struct uspace *us, uint32_t va)
 {
 	us->eng->ops->gate_map(us, va);
+}
+
+/* A hint: the space is likely to run next. */
+static inline void uspace_expect(struct uspace *us)
+{
+	if (us->eng->ops->expect)
+		us->eng->ops->expect(us);
 }
 
 /* Runs from *r until an event; *r and *ev are filled. */

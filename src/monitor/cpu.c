@@ -317,6 +317,7 @@ bool cpu_set_cr3(struct vm *vm, uint32_t v)
 		memset(vm->touch, 0, sizeof vm->touch);
 		vm->touched = false;
 	}
+	pool_expect(vm);
 	view_repair(&vm->kview, false);
 	pool_flush(vm);
 	return true;

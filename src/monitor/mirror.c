@@ -51,10 +51,12 @@ static int low_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsi
 			    (uint64_t)n << PAGE_SHIFT, rights, n <= KERNEL_AROUND);
 }
 
-static bool host_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights)
+/* adds: see uspace_map(). */
+static bool host_map(struct view *v, uint32_t va, uint32_t frame, uint32_t n, unsigned rights,
+		     bool adds)
 {
 	if (v->us) {
-		uspace_map(v->us, va, (uint64_t)frame << PAGE_SHIFT, n << PAGE_SHIFT, rights);
+		uspace_map(v->us, va, (uint64_t)frame << PAGE_SHIFT, n << PAGE_SHIFT, rights, adds);
 		return true;
 	}
 	if (!low_map(v, va, frame, n, rights))
@@ -239,12 +241,22 @@ static void contiguous_run(struct view *v, uint32_t e, uint32_t va, uint32_t lo,
 	}
 }
 
+/* Does the entry e at va take nothing away from what is mapped there? */
+static bool adds(const struct view *v, uint32_t va, uint32_t e)
+{
+	uint32_t old = view_entry(v, va);
+
+	return !(old & VE_P) || (old >> PAGE_SHIFT == e >> PAGE_SHIFT &&
+				 !(entry_rights(v, old) & ~entry_rights(v, e)));
+}
+
+/* Of the pages only that of va may be mapped already. */
 static bool map_run(struct view *v, uint32_t e, uint32_t va, uint32_t first, uint32_t last)
 {
 	uint32_t base = e - (va - first), a;
 
 	if (!host_map(v, first, base >> PAGE_SHIFT, (last - first) / PAGE_SIZE + 1,
-		      entry_rights(v, e)))
+		      entry_rights(v, e), adds(v, va, e)))
 		return false;
 	*(v->us ? &v->vm->stats.user_fill_pages : &v->vm->stats.fill_pages) +=
 		(last - first) / PAGE_SIZE + 1;

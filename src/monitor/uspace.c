@@ -106,6 +106,24 @@ void pool_flush(struct vm *vm)
 	vm->pool.current = NULL;
 }
 
+/* Where the pool has the child of the loaded CR3, or its end. */
+static struct child **pool_find(struct vm *vm)
+{
+	struct child **at = &vm->pool.first;
+
+	while (*at && (*at)->cr3 != vm->cpu.cr3)
+		at = &(*at)->next;
+	return at;
+}
+
+void pool_expect(struct vm *vm)
+{
+	struct child *ch = *pool_find(vm);
+
+	if (ch)
+		uspace_expect(ch->us);
+}
+
 /* The child of the loaded CR3, its view in order. */
 static struct child *pool_get(struct vm *vm)
 {
@@ -115,9 +133,8 @@ static struct child *pool_get(struct vm *vm)
 	if (p->current)
 		return p->current;
 	gate_verify(vm);
-	for (at = &p->first; (ch = *at); at = &ch->next)
-		if (ch->cr3 == vm->cpu.cr3)
-			break;
+	at = pool_find(vm);
+	ch = *at;
 	if (ch) {
 		*at = ch->next;
 		ch->next = p->first;

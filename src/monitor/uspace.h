@@ -38,6 +38,8 @@ void pool_init(struct vm *vm);
 void pool_free(struct vm *vm);
 /* The TLB was flushed (CR3 load, CR4 change). */
 void pool_flush(struct vm *vm);
+/* CR3 was loaded: its child is likely to run soon. */
+void pool_expect(struct vm *vm);
 /* One page of the current address space was flushed. */
 void pool_invlpg(struct vm *vm, uint32_t va);
 /* Interprets the instruction at eip, in user mode. */

@@ -40,8 +40,8 @@ static struct uspace *new_space(void)
 	struct uspace *u = uspace_create(eng);
 
 	ck_assert_ptr_nonnull(u);
-	uspace_map(u, CODE, CODE_OFF, PAGE_SIZE, HP_R | HP_X);
-	uspace_map(u, DATA, DATA_OFF, PAGE_SIZE, RWX);
+	uspace_map(u, CODE, CODE_OFF, PAGE_SIZE, HP_R | HP_X, true);
+	uspace_map(u, DATA, DATA_OFF, PAGE_SIZE, RWX, true);
 	return u;
 }
 
@@ -296,7 +296,7 @@ START_TEST(protect_and_unmap)
 	do_access(load, DATA);
 	check_fault(DATA, 0);
 	/* Replaced by other memory. */
-	uspace_map(us, DATA, DATA_OFF + 0x5000, PAGE_SIZE, HP_R);
+	uspace_map(us, DATA, DATA_OFF + 0x5000, PAGE_SIZE, HP_R, false);
 	*word(DATA_OFF + 0x5000) = 0x5555;
 	do_access(load, DATA);
 	ck_assert_uint_eq(regs.gpr[R_EBX], 0x5555);
@@ -311,7 +311,7 @@ START_TEST(large_batches)
 
 	for (i = 0; i < N; i++) {
 		*word(DATA_OFF + i * PAGE_SIZE) = i;
-		uspace_map(us, DATA + 2 * i * PAGE_SIZE, DATA_OFF + i * PAGE_SIZE, PAGE_SIZE, HP_R);
+		uspace_map(us, DATA + 2 * i * PAGE_SIZE, DATA_OFF + i * PAGE_SIZE, PAGE_SIZE, HP_R, true);
 	}
 	for (i = 0; i < N; i += 50) {
 		do_access(load, DATA + 2 * i * PAGE_SIZE);
@@ -335,7 +335,7 @@ START_TEST(ends_of_the_address_space)
 	unsigned i;
 
 	for (i = 0; i < 3; i++) {
-		uspace_map(us, ends[i], DATA_OFF, PAGE_SIZE, RWX);
+		uspace_map(us, ends[i], DATA_OFF, PAGE_SIZE, RWX, true);
 		regs.gpr[R_EBX] = 0x100 + i;
 		do_access(store, ends[i] + 0x10);
 		ck_assert_int_eq(ev.kind, UE_INT80);
@@ -503,6 +503,12 @@ START_TEST(fpu)
 	ck_assert(uspace_fpu_get(us, &img));
 	memcpy(v, img.bytes + 160, 16);
 	ck_assert(v[0] == 2 && v[3] == 8);
+	/* Set and not yet used: */
+	memcpy(img.bytes + 160, (const float[4]){ 5, 6, 7, 8 }, 16);
+	ck_assert(uspace_fpu_set(us, &img));
+	ck_assert(uspace_fpu_get(us, &img));
+	memcpy(v, img.bytes + 160, 16);
+	ck_assert(v[0] == 5 && v[3] == 8);
 	/* x87: fld1 */
 	regs.eip = CODE;
 	RUN(0xd9, 0xe8, 0xcd, 0x80);
@@ -565,9 +571,9 @@ START_TEST(spaces_are_separate)
 	struct uspace *two = new_space();
 
 	/* Changes of both, queued in turn. */
-	uspace_map(us, DATA, DATA_OFF + 0x1000, PAGE_SIZE, RWX);
-	uspace_map(two, DATA, DATA_OFF + 0x2000, PAGE_SIZE, RWX);
-	uspace_map(us, DATA + 0x1000, DATA_OFF + 0x3000, PAGE_SIZE, RWX);
+	uspace_map(us, DATA, DATA_OFF + 0x1000, PAGE_SIZE, RWX, false);
+	uspace_map(two, DATA, DATA_OFF + 0x2000, PAGE_SIZE, RWX, false);
+	uspace_map(us, DATA + 0x1000, DATA_OFF + 0x3000, PAGE_SIZE, RWX, true);
 	*word(DATA_OFF + 0x1000) = 1;
 	*word(DATA_OFF + 0x2000) = 2;
 	code(load, sizeof load);
@@ -596,7 +602,7 @@ START_TEST(created_and_destroyed)
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < 24; i++) {
 			many[i] = new_space();
-			uspace_map(many[i], DATA, DATA_OFF + i * PAGE_SIZE, PAGE_SIZE, RWX);
+			uspace_map(many[i], DATA, DATA_OFF + i * PAGE_SIZE, PAGE_SIZE, RWX, false);
 		}
 		for (i = 0; i < 24; i++) {
 			regs.eip = CODE;
@@ -641,7 +647,7 @@ START_TEST(killed_child)
 		run(two);
 		ck_assert_int_eq(ev.kind, UE_DEAD);
 		/* What was queued for it is lost, and it stays dead. */
-		uspace_map(two, DATA, DATA_OFF, PAGE_SIZE, RWX);
+		uspace_map(two, DATA, DATA_OFF, PAGE_SIZE, RWX, true);
 		run(two);
 		ck_assert_int_eq(ev.kind, UE_DEAD);
 	}

@@ -62,8 +62,10 @@ static void change(struct uspace *us, struct fake_call c)
 	fake_record(&c);
 }
 
-static void map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights)
+static void map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights,
+		bool adds)
 {
+	(void)adds;
 	change(us, (struct fake_call){ .op = FAKE_MAP, .va = va, .len = len, .offset = off,
 				       .rights = rights });
 }

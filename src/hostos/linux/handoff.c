@@ -33,6 +33,9 @@
 #endif
 /* Signal frames that may lie on a guest thread's stack: a kick upon another signal. */
 #define NESTED 3
+/* After the kernel asked for the FPU's state, it is likely to ask again within so many
+ * runs; having it reported costs a twentieth of asking. */
+#define FPU_EAGER_RUNS 16
 /* Flags that user code can set. */
 #define USER_FLAGS (FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF)
 
@@ -43,6 +46,7 @@ CONTROL(asleep, HC_O_ASLEEP); CONTROL(spin, HC_O_SPIN); CONTROL(tsc, HC_O_TSC);
 CONTROL(ack, HC_O_ACK); CONTROL(nak, HC_O_NAK); CONTROL(frame, HC_O_FRAME);
 CONTROL(gpr, HC_O_GPR); CONTROL(ds, HC_O_SEL); CONTROL(es, HC_O_SEL + 2);
 CONTROL(fs, HC_O_SEL + 4); CONTROL(gs, HC_O_SEL + 6); CONTROL(parent, HC_O_PARENT);
+CONTROL(adds, HC_O_ADDS); CONTROL(load, HC_O_LOAD); CONTROL(eager, HC_O_EAGER);
 CONTROL(fpu, HC_O_FPU);
 #define REPORT(field, offset) \
 	_Static_assert(offsetof(struct ho_report, field) == (offset), #field)
@@ -101,14 +105,16 @@ void ho_put_op(struct ho_space *us, long nr, uint64_t a0, uint64_t a1, uint64_t 
 	us->ops[us->queued].nr = STUB_END;
 }
 
-static struct stub_op *queue(struct uspace *base, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
-			     uint64_t a3, uint64_t a4, uint64_t a5)
+/* takes: it takes something away, see handoff.h. */
+static struct stub_op *queue(struct uspace *base, bool takes, long nr, uint64_t a0, uint64_t a1,
+			     uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	struct ho_space *us = space_of(base);
 
 	if (us->queued == HO_MAX_OPS)
 		ho_batch(us);
 	ho_put_op(us, nr, a0, a1, a2, a3, a4, a5);
+	us->takes |= takes;
 	base->eng->stats.ops++;
 	return &us->ops[us->queued - 1];
 }
@@ -119,20 +125,20 @@ static uint64_t protection(unsigned rights)
 	       (rights & HP_X ? PROT_EXEC : 0);
 }
 
-static void ho_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights)
+static void ho_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights,
+		   bool adds)
 {
-	queue(us, SYS_mmap, va, len, protection(rights), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-	      CHILD_RAM_FD, off);
+	queue(us, !adds, SYS_mmap, va, len, protection(rights), HO_ADD_FLAGS, CHILD_RAM_FD, off);
 }
 
 static void ho_unmap(struct uspace *us, uint32_t va, uint64_t len)
 {
-	queue(us, SYS_munmap, va, len, 0, 0, 0, 0);
+	queue(us, true, SYS_munmap, va, len, 0, 0, 0, 0);
 }
 
 static void ho_protect(struct uspace *us, uint32_t va, uint32_t len, unsigned rights)
 {
-	queue(us, SYS_mprotect, va, len, protection(rights), 0, 0, 0);
+	queue(us, true, SYS_mprotect, va, len, protection(rights), 0, 0, 0);
 }
 
 /* modify_ldt reads its argument from memory: the struct travels in the unused
@@ -141,7 +147,7 @@ static void ho_ldt_set(struct uspace *base, unsigned slot, const struct segment 
 {
 	struct ho_space *us = space_of(base);
 	struct user_desc d = user_desc_of(slot, s);
-	struct stub_op *op = queue(base, SYS_modify_ldt, 0x11, 0, sizeof d, 0, 0, 0);
+	struct stub_op *op = queue(base, true, SYS_modify_ldt, 0x11, 0, sizeof d, 0, 0, 0);
 
 	op->arg[1] = HO_CONTROL + (uintptr_t)&op->arg[4] - (uintptr_t)us->control;
 	memcpy(&op->arg[4], &d, sizeof d);
@@ -169,8 +175,8 @@ static void ho_gate_map(struct uspace *us, uint32_t va)
 {
 	static const int prot = PROT_READ | PROT_EXEC, flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
 
-	queue(us, SYS_mmap, va, PAGE_SIZE, prot, flags, HO_SLOTS_FD, HO_GATE_COPY);
-	queue(us, SYS_mmap, CHILD_GATE, PAGE_SIZE, prot, flags, HO_SLOTS_FD, HO_GATE_PAGE);
+	queue(us, true, SYS_mmap, va, PAGE_SIZE, prot, flags, HO_SLOTS_FD, HO_GATE_COPY);
+	queue(us, true, SYS_mmap, CHILD_GATE, PAGE_SIZE, prot, flags, HO_SLOTS_FD, HO_GATE_PAGE);
 }
 
 /* ---- events ---- */
@@ -181,6 +187,7 @@ struct news {
 	struct ho_selectors sel;
 	uint32_t gpr[R_COUNT], eflags;	/* HO_GATE */
 	greg_t g[NGREG];		/* HO_SIGNAL */
+	uint64_t fpstate;
 };
 
 /* The signal frame that a report points to lies in the signal stack, or the report is
@@ -189,9 +196,11 @@ static bool copy_frame(const struct ho_space *us, uint64_t context, struct news 
 {
 	const uint64_t at = context + offsetof(ucontext_t, uc_mcontext.gregs) - HO_STACK;
 
-	if (context < HO_STACK || context % 8 || at > HO_STACK_SIZE - sizeof n->g)
+	if (context < HO_STACK || context % 8 ||
+	    at > HO_STACK_SIZE - sizeof n->g - sizeof n->fpstate)
 		return false;
 	memcpy(n->g, us->stack + at, sizeof n->g);
+	memcpy(&n->fpstate, us->stack + at + sizeof n->g, sizeof n->fpstate);
 	return true;
 }
 
@@ -325,18 +334,41 @@ static void meddled(struct user_regs *r, struct user_event *ev)
 	r->sel[S_CS] = HOST_CS64;
 }
 
+/* Only code that came there with a trap flag of its own stops where a system call of the
+ * guest thread has not been compared: it may have got what is not its own. */
+static bool forged_add(const struct news *n)
+{
+	return n->kind == HO_SIGNAL && (uint64_t)n->g[REG_RIP] - HO_AT(ho_add_made) <
+				       (uint64_t)(ho_add_checked - ho_add_made);
+}
+
 static void decode(struct ho_space *us, struct user_regs *r, struct user_event *ev)
 {
 	struct news n;
 
-	if (!copy_news(us, &n))
+	if (!copy_news(us, &n)) {
 		meddled(r, ev);
-	else if (n.kind == HO_SIGNAL)
+	} else if (forged_add(&n)) {
+		ho_put_down(us);
+		meddled(r, ev);
+	} else if (n.kind == HO_SIGNAL) {
+		if (us->fpu != FPU_CONTROL) {
+			us->fpu = FPU_FRAME;
+			us->fpu_frame = n.fpstate - HO_STACK;
+		}
 		signal_event(&n, r, ev);
-	else if (n.kind == HO_GATE)
+	} else if (n.kind == HO_GATE) {
+		us->fpu = us->control->eager ? FPU_REPORT : FPU_REGISTERS;
 		gate_event(&n, r, ev);
-	else
+	} else if (n.kind == HO_KICKED) {
+		ev->kind = UE_KICK;
+	} else if (n.kind == HO_REFUSED) {
+		/* The mapper's word is to be relied on. */
+		ho_batch(us);
+		ev->kind = UE_KICK;
+	} else {
 		meddled(r, ev);
+	}
 }
 
 /* ---- running ---- */
@@ -372,6 +404,26 @@ static bool command(struct ho_space *us, uint32_t what)
 	return ho_wait(us);
 }
 
+/* What the guest thread does on its way to user code. */
+static void put_errands(struct ho_space *us)
+{
+	us->control->adds = us->queued;
+	us->control->load = us->fpu == FPU_CONTROL;
+	us->control->eager = us->fpu_wanted > 0;
+	us->fpu_wanted -= us->fpu_wanted > 0;
+}
+
+/* They are done if it went there: whoever lies fools nobody but itself.  Before anything
+ * is taken away from it, no list of additions may stand any more. */
+static void errands_done(struct ho_space *us)
+{
+	us->control->adds = 0;
+	if (us->report->started != us->go)
+		return;
+	us->queued = 0;
+	us->fpu = FPU_REGISTERS;
+}
+
 static void set_tsc(struct ho_space *us, bool traps)
 {
 	us->tsc_traps = traps;
@@ -389,12 +441,14 @@ static void ho_run(struct uspace *base, struct user_regs *r, struct user_event *
 	memset(ev, 0, sizeof *ev);
 	if (us->tsc_traps != eng->hc->tsc_traps)
 		set_tsc(us, eng->hc->tsc_traps);
-	ho_batch(us);
+	if (us->takes)
+		ho_batch(us);
 	if (us->dead) {
 		dead_event(us, ev, false);
 		return;
 	}
 	to_control(us->control, r);
+	put_errands(us);
 	base->eng->stats.runs++;
 	/* A kick after this assignment reaches the child itself. */
 	eng->hc->child = us->pid;
@@ -407,6 +461,7 @@ static void ho_run(struct uspace *base, struct user_regs *r, struct user_event *
 	eng->hc->child = 0;
 	if (alive) {
 		base->eng->stats.stops++;
+		errands_done(us);
 		decode(us, r, ev);
 		us->stepping = (before | r->eflags) & FL_TF;
 	} else if (us->own_fault && us->report->started == us->go) {
@@ -438,15 +493,37 @@ static void fpu_sanitize(const struct ho_engine *eng, struct fpu_image *img)
 	img->bytes[512] = 3;		/* XSTATE_BV: both parts are valid */
 }
 
+/* The state as it is known without asking the child; NULL if it is not. */
+static const uint8_t *fpu_known(const struct ho_space *us)
+{
+	switch (us->fpu) {
+	case FPU_CONTROL:
+		return us->control->fpu;
+	case FPU_REPORT:
+		return (const uint8_t *)us->report->fpu;
+	case FPU_FRAME:
+		if (us->fpu_frame <= HO_STACK_SIZE - sizeof us->control->fpu)
+			return us->stack + us->fpu_frame;
+		break;
+	case FPU_REGISTERS:
+		break;
+	}
+	return NULL;
+}
+
 static bool ho_fpu_get(struct uspace *base, struct fpu_image *img)
 {
 	struct ho_space *us = space_of(base);
+	const uint8_t *state = us->dead ? NULL : fpu_known(us);
 
-	if (!command(us, HO_FPU_SAVE)) {
+	us->fpu_wanted = FPU_EAGER_RUNS;
+	if (!state && command(us, HO_FPU_SAVE))
+		state = (const uint8_t *)us->report->fpu;
+	if (!state) {
 		fpu_initial(img);
 		return us->own_fault;
 	}
-	memcpy(img->bytes, (const uint8_t *)us->report->fpu, sizeof img->bytes);
+	memcpy(img->bytes, state, sizeof img->bytes);
 	fpu_sanitize((struct ho_engine *)base->eng, img);
 	return true;
 }
@@ -457,7 +534,8 @@ static bool ho_fpu_set(struct uspace *base, const struct fpu_image *img)
 
 	_Static_assert(sizeof us->control->fpu == sizeof img->bytes, "an FPU image");
 	memcpy(us->control->fpu, img->bytes, sizeof us->control->fpu);
-	return command(us, HO_FPU_LOAD);
+	us->fpu = FPU_CONTROL;
+	return !us->dead;
 }
 
 /* Debug registers are ptrace's, and seldom used: the child is traced for the moment. */
@@ -532,6 +610,7 @@ static const struct engine_ops ho_ops = {
 	.unmap = ho_unmap,
 	.protect = ho_protect,
 	.ldt_set = ho_ldt_set,
+	.expect = ho_expect,
 	.run = ho_run,
 	.fpu_get = ho_fpu_get,
 	.fpu_set = ho_fpu_set,

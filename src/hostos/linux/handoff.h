@@ -14,6 +14,12 @@
  * the kick - becomes a signal, whose handler reports and waits.  The mapper thread
  * carries out lists of system calls.  A hand-over is a number: the monitor counts
  * ho_control.go up, the child answers by putting the same number in ho_report.seq.
+ *
+ * A list that takes nothing away needs no mapper: the guest thread carries it out on
+ * its way back to user code, for a fraction of the time.  Only mmap of guest RAM below
+ * 4 GiB, and only by one instruction of the stub, passes its filter; user code that
+ * jumps there with arguments of its own gets as far as the comparison with the control
+ * page behind it.
  */
 #ifndef LILYVM_HANDOFF_H
 #define LILYVM_HANDOFF_H
@@ -49,13 +55,14 @@
 /* ho_control.command */
 #define HO_RESUME 0
 #define HO_FPU_SAVE 1
-#define HO_FPU_LOAD 2
-#define HO_TSC 3
+#define HO_TSC 2
 
 /* ho_report.kind */
 #define HO_DONE 0		/* ready, or a command was carried out */
 #define HO_SIGNAL 1
 #define HO_GATE 2
+#define HO_KICKED 3		/* before it went back to user code */
+#define HO_REFUSED 4		/* the host refused an operation of ho_control.adds */
 
 /* Offsets in struct ho_control; handoff.c asserts each of them. */
 #define HC_O_GO 0
@@ -70,7 +77,10 @@
 #define HC_O_GPR 80
 #define HC_O_SEL 112
 #define HC_O_PARENT 120
-#define HC_O_FPU 128
+#define HC_O_ADDS 124
+#define HC_O_LOAD 128
+#define HC_O_EAGER 132
+#define HC_O_FPU 192
 
 /* and in struct ho_report */
 #define HR_O_SEQ 0
@@ -106,7 +116,10 @@ struct ho_control {
 	uint32_t gpr[R_COUNT];
 	uint16_t ds, es, fs, gs;
 	uint32_t parent;		/* the monitor's process */
-	uint8_t fpu[576] __attribute__((aligned(64)));	/* for HO_FPU_LOAD */
+	/* For HO_RESUME: so many operations of the list, all of them mmap, come first;
+	 * fpu is loaded.  For the gate: the FPU's state goes to the report. */
+	uint32_t adds, load, eager;
+	uint8_t fpu[576] __attribute__((aligned(64)));
 	/* Memory for the arguments of the system calls that set up a child. */
 	uint64_t all_signals, no_signals;
 	uint64_t altstack[3];
@@ -125,15 +138,20 @@ struct ho_report {
 	uint32_t eflags;
 	struct ho_selectors sel;
 	uint32_t mapper;		/* thread id */
-	uint8_t fpu[576] __attribute__((aligned(64)));	/* of HO_FPU_SAVE */
+	uint8_t fpu[576] __attribute__((aligned(64)));	/* of HO_FPU_SAVE, HO_GATE */
 };
+
+/* Flags of the mmap operations that a guest thread may carry out. */
+#define HO_ADD_FLAGS (MAP_SHARED | MAP_FIXED | MAP_POPULATE)
 
 #define HO_MAX_OPS ((HO_CONTROL_SIZE - HO_SLOT_OPS) / sizeof(struct stub_op) - 1)
 
 /* The stub's code, position independent, and places in it.  From ho_answered to
- * ho_resume_end the guest thread has no user code's state in its registers. */
+ * ho_resume_end the guest thread has no user code's state in its registers; between
+ * ho_add_made and ho_add_checked it has made a system call that may be forged. */
 extern const char ho_stub_start[], ho_stub_end[];
 extern const char ho_template[], ho_handler[], ho_gate[], ho_answered[], ho_resume_end[];
+extern const char ho_add_made[], ho_add_checked[];
 /* Where place lies in a child. */
 #define HO_AT(place) (HO_STUB + (uint64_t)((place) - ho_stub_start))
 

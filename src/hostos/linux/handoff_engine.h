@@ -15,9 +15,9 @@ struct ho_pace {
 	struct host_cpus home, others;
 	uint32_t spins;			/* looks at a word in the time worth spinning */
 	uint64_t tick_us;		/* ticks of the TSC in a microsecond */
-	/* Durations of guest user code, and of what the monitor does in between. */
-	uint64_t last, sum;
-	unsigned n;
+	/* Stretches of guest user code, and of the monitor in between; those too long. */
+	uint64_t last;
+	unsigned n, outlasted;
 	uint64_t since, period;		/* of the last change, in ticks; until the next */
 };
 
@@ -44,6 +44,7 @@ struct ho_space {
 	const uint8_t *stack;
 	struct stub_op *ops;
 	unsigned queued;
+	bool takes;			/* an operation takes something away */
 	uint32_t go, map_go;
 	bool dead;			/* gone, or its mappings are not what they should be */
 	bool reaped;			/* there is no process any more */
@@ -53,6 +54,10 @@ struct ho_space {
 	bool tsc_traps;
 	bool debug;			/* its debug registers are in use */
 	bool stepping;			/* TF was set before or after the last run */
+	/* Where the FPU's state is besides in the registers, as far as known. */
+	enum { FPU_REGISTERS, FPU_CONTROL, FPU_REPORT, FPU_FRAME } fpu;
+	uint64_t fpu_frame;		/* FPU_FRAME: its place in the signal stack */
+	unsigned fpu_wanted;		/* runs for which the gate reports it */
 };
 
 /* Puts an operation at the end of the space's list. */
@@ -71,13 +76,17 @@ void ho_destroy_space(struct uspace *base);
 void ho_pace_init(struct ho_pace *p, const struct host_cpus *others);
 /* Is the process gone?  Notes it. */
 bool ho_gone(struct ho_space *us);
+/* Kills a process that does what no honest stub does. */
+void ho_put_down(struct ho_space *us);
 /* Hands over to the guest thread (or the template): a command. */
 void ho_go(struct ho_space *us, uint32_t command);
 /* Waits for its answer; false when there will be none: us->dead is set. */
 bool ho_wait(struct ho_space *us);
+/* Wakes the guest thread, if it would not be awake anyway. */
+void ho_expect(struct uspace *base);
 /* Both around guest user code, with what keeps the pace. */
 bool ho_run_user(struct ho_space *us);
-/* Lets the mapper carry out what is queued. */
+/* Lets the mapper carry out what is queued, and waits until it has. */
 void ho_batch(struct ho_space *us);
 
 #endif

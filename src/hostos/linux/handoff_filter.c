@@ -3,7 +3,8 @@
  * The system calls that a guest thread of the `handoff` engine may make, and only
  * from the stub's page (Syscall User Dispatch sees to that): exactly those that the
  * stub makes.  Guest user code can jump there with registers of its own, so each
- * argument that matters is compared.
+ * argument that matters is compared, and for mmap the instruction too: the stub compares
+ * the rest behind it.
  */
 #include "hostos/linux/handoff.h"
 
@@ -13,25 +14,39 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* An argument that has to be value. */
+/* Halves of what a filter sees. */
+#define LOW(arg) (offsetof(struct seccomp_data, args) + 8 * (arg))
+#define HIGH(arg) (LOW(arg) + 4)
+#define IP_LOW offsetof(struct seccomp_data, instruction_pointer)
+#define IP_HIGH (IP_LOW + 4)
+#define BOTH(arg, v) { LOW(arg), (uint32_t)(v) }, { HIGH(arg), (uint64_t)(v) >> 32 }
+
+/* A half that has to be value. */
 struct want {
-	unsigned arg;
-	uint64_t value;
+	uint32_t offset, value;
 };
 
+#define WANTS_MAX 8
 static const struct allowed {
 	unsigned nr, n;
-	struct want args[3];
+	struct want want[WANTS_MAX];
 } allowed[] = {
-	{ SYS_futex, 3, { { 0, HO_CONTROL + offsetof(struct ho_control, go) },
-			  { 1, FUTEX_WAIT }, { 3, 0 } } },
-	{ SYS_futex, 2, { { 0, HO_REPORT + offsetof(struct ho_report, seq) },
-			  { 1, FUTEX_WAKE } } },
-	{ SYS_prctl, 1, { { 0, PR_SET_TSC } } },
+	{ SYS_futex, 6, { BOTH(0, HO_CONTROL + offsetof(struct ho_control, go)),
+			  BOTH(1, FUTEX_WAIT), BOTH(3, 0) } },
+	{ SYS_futex, 4, { BOTH(0, HO_REPORT + offsetof(struct ho_report, seq)),
+			  BOTH(1, FUTEX_WAKE) } },
+	/* Guest RAM, ending below 8 GiB, where our own pages begin.  Where it is made from
+	 * is added below. */
+	{ SYS_mmap, 6, { { HIGH(0), 0 }, { HIGH(1), 0 }, BOTH(3, HO_ADD_FLAGS),
+			 BOTH(4, CHILD_RAM_FD) } },
+	{ SYS_prctl, 2, { BOTH(0, PR_SET_TSC) } },
+	{ SYS_exit_group, 0, { { 0, 0 } } },
 };
+_Static_assert(HO_STUB >= 0x200000000, "beyond the sum of an address and a length");
 
 struct program {
 	struct sock_filter *out;
@@ -61,22 +76,29 @@ static void answer(struct program *p, uint32_t action)
 	put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* The rest of a block after an instruction: four for each argument, one to allow. */
+/* Words to compare: two instructions each. */
+static void require_all(struct program *p, const struct want *want, unsigned n, unsigned left)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		load(p, want[i].offset);
+		require(p, want[i].value, left -= 2);
+	}
+}
+
+/* A block, of which what is behind an instruction that fails is skipped. */
 static void allow(struct program *p, const struct allowed *a)
 {
-	unsigned left = 4 * a->n + 1, i;
+	const uint64_t ip = HO_AT(ho_add_made);
+	const struct want place[] = { { IP_LOW, (uint32_t)ip }, { IP_HIGH, ip >> 32 } };
+	const unsigned places = a->nr == SYS_mmap ? 2 : 0;
+	unsigned left = 2 * (a->n + places) + 1;
 
 	load(p, offsetof(struct seccomp_data, nr));
 	require(p, a->nr, left);
-	for (i = 0; i < a->n; i++) {
-		unsigned at = offsetof(struct seccomp_data, args) + 8 * a->args[i].arg;
-
-		load(p, at);
-		require(p, (uint32_t)a->args[i].value, left - 2);
-		load(p, at + 4);
-		require(p, a->args[i].value >> 32, left - 4);
-		left -= 4;
-	}
+	require_all(p, place, places, left);
+	require_all(p, a->want, a->n, left - 2 * places);
 	answer(p, SECCOMP_RET_ALLOW);
 }
 

@@ -32,7 +32,7 @@
 /* The end of user addresses with 4-level paging. */
 #define USER_END 0x7ffffffff000
 /* Instructions that the filter may have. */
-#define FILTER_MAX 64
+#define FILTER_MAX 80
 /* Where it lies in a child: at the end of the list of operations. */
 #define FILTER_AT (HO_CONTROL_SIZE - FILTER_MAX * 8)
 
@@ -170,7 +170,9 @@ static void put_birth(struct ho_space *us)
 	ho_put_op(us, SYS_rt_sigprocmask, SIG_SETMASK,
 		  control + offsetof(struct ho_control, all_signals), 0, 8, 0, 0);
 	us->queued++;		/* the end that ho_put_op() has put there */
-	ho_put_op(us, SYS_close_range, 0, ~0u, 0, 0, 0, 0);
+	/* All but guest RAM, see ho_control.adds. */
+	ho_put_op(us, SYS_close_range, 0, CHILD_RAM_FD - 1, 0, 0, 0, 0);
+	ho_put_op(us, SYS_close_range, CHILD_RAM_FD + 1, ~0u, 0, 0, 0, 0);
 	ho_put_op(us, SYS_sigaltstack, control + offsetof(struct ho_control, altstack),
 		  0, 0, 0, 0, 0);
 	ho_put_op(us, SYS_rt_sigprocmask, SIG_SETMASK,

@@ -3,8 +3,9 @@
  * The only code of ours in a child of the `handoff` engine (see handoff.h).  Guest
  * user code can jump anywhere in it, with any registers, and write to the report
  * and the signal stack at any time: nothing here may be worth doing that.  The guest
- * thread's system calls are bounded by its seccomp filter; the mapper's come from the
- * control page, and it keeps nothing in memory that the guest thread can write.
+ * thread's system calls are bounded by its seccomp filter (and what that cannot see is
+ * looked at afterwards: ho_add_made); the mapper's come from the control page, and it
+ * keeps nothing in memory that the guest thread can write.
  *
  * While the guest thread is in the stub the FPU registers are the guest's.
  */
@@ -69,6 +70,7 @@
 	.section .rodata
 	.globl	ho_stub_start, ho_stub_end
 	.globl	ho_template, ho_handler, ho_gate, ho_answered, ho_resume_end
+	.globl	ho_add_made, ho_add_checked
 	.balign	64
 ho_stub_start:
 
@@ -103,15 +105,67 @@ wait:
 	jne	3f
 	FUTEX	%rbx, HC_O_GO, FUTEX_WAIT, %r12d
 3:	movl	$0, HR_O_ASLEEP(%rbp)
-	xorl	%r13d, %r13d
+	movl	HC_O_SPIN(%rbx), %r13d	/* woken because it is expected to run soon */
 	jmp	1b
 
 4:	movl	HC_O_COMMAND(%rbx), %ecx
 	testl	%ecx, %ecx
 	jne	command
-	movl	%eax, HR_O_STARTED(%rbp)
 
-	/* A kick up to the iretq finds nothing changed. */
+	/* A kick up to the iretq finds nothing changed: the monitor says again what is
+	 * done here. */
+	cmpl	$0, HC_O_LOAD(%rbx)
+	je	5f
+	movl	$7, %eax
+	xorl	%edx, %edx
+	xrstor64 HC_O_FPU(%rbx)
+5:	xorl	%r13d, %r13d		/* kicked */
+	xorl	%r14d, %r14d
+6:	cmpl	HC_O_ADDS(%rbx), %r14d
+	jae	7f
+	movl	%r14d, %eax
+	imull	$STUB_OP_SIZE, %eax, %eax
+	movabsq	$HO_OPS, %rcx
+	addq	%rax, %rcx
+	movq	8(%rcx), %rdi
+	movq	16(%rcx), %rsi
+	movq	24(%rcx), %rdx
+	movq	32(%rcx), %r10
+	movq	40(%rcx), %r8
+	movq	48(%rcx), %r9
+	movl	$__NR_mmap, %eax
+	syscall
+	/* User code may have come here with arguments of its own. */
+ho_add_made:
+	PAGES
+	cmpl	HC_O_ADDS(%rbx), %r14d
+	jae	die
+	movl	%r14d, %ecx
+	imull	$STUB_OP_SIZE, %ecx, %ecx
+	movabsq	$HO_OPS, %r15
+	addq	%r15, %rcx
+	cmpq	8(%rcx), %rdi
+	jne	die
+	cmpq	16(%rcx), %rsi
+	jne	die
+	cmpq	24(%rcx), %rdx
+	jne	die
+	cmpq	32(%rcx), %r10
+	jne	die
+	cmpq	40(%rcx), %r8
+	jne	die
+	cmpq	48(%rcx), %r9
+	jne	die
+ho_add_checked:
+	cmpq	$-4095, %rax
+	jae	refused
+	incl	%r14d
+	jmp	6b
+
+7:	testl	%r13d, %r13d
+	jne	kicked
+	movl	HC_O_GO(%rbx), %eax
+	movl	%eax, HR_O_STARTED(%rbp)
 	movw	HC_O_SEL+0(%rbx), %ds
 	movw	HC_O_SEL+2(%rbx), %es
 	movw	HC_O_SEL+4(%rbx), %fs
@@ -130,14 +184,9 @@ ho_resume_end:
 command:
 	cmpl	$HO_TSC, %ecx
 	je	2f
-	movl	$7, %eax
-	xorl	%edx, %edx
-	cmpl	$HO_FPU_LOAD, %ecx
-	je	1f
 	movl	$3, %eax
+	xorl	%edx, %edx
 	xsave64	HR_O_FPU(%rbp)
-	jmp	done
-1:	xrstor64 HC_O_FPU(%rbx)
 	jmp	done
 2:	movl	$PR_SET_TSC, %edi
 	movl	HC_O_TSC(%rbx), %esi
@@ -147,6 +196,13 @@ command:
 	movl	$__NR_prctl, %eax
 	syscall
 done:	movl	$HO_DONE, HR_O_KIND(%rbp)
+	jmp	publish
+
+refused:
+	movl	$HO_REFUSED, HR_O_KIND(%rbp)
+	jmp	publish
+kicked:
+	movl	$HO_KICKED, HR_O_KIND(%rbp)
 	jmp	publish
 
 /* All signals: rdi signal, rdx ucontext, on the signal stack. */
@@ -165,8 +221,16 @@ ho_handler:
 	jb	1f
 	cmpl	$SIGUSR1, %edi
 	jne	1f
+	/* A comparison that is under way must come to its end first. */
+	leaq	ho_add_made(%rip), %rcx
+	movq	%rax, %rdx
+	subq	%rcx, %rdx
+	cmpq	$ho_add_checked - ho_add_made, %rdx
+	jae	2f
+	movq	$1, UC_R13(%r8)
+	jmp	return
 	/* A kick for user code that has not begun to run counts, another does not. */
-	leaq	ho_answered(%rip), %rcx
+2:	leaq	ho_answered(%rip), %rcx
 	subq	%rcx, %rax
 	cmpq	$ho_resume_end - ho_answered, %rax
 	jae	return
@@ -235,6 +299,11 @@ ho_gate:
 	movw	%fs, HR_O_SEL+6(%rbp)
 	movw	%gs, HR_O_SEL+8(%rbp)
 	movl	$HO_GATE, HR_O_KIND(%rbp)
+	cmpl	$0, HC_O_EAGER(%rbx)
+	je	publish
+	movl	$3, %eax
+	xorl	%edx, %edx
+	xsave64	HR_O_FPU(%rbp)
 	jmp	publish
 
 /* ---- before guest code runs, and the mapper ---- */

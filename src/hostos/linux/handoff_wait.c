@@ -7,8 +7,8 @@
  *	sleeper on another CPU takes ten times longer to wake than one on ours;
  * home	it runs on the monitor's CPU and both sleep at once (futex), about 2 us.
  *
- * So being away pays as long as both guest user code and the monitor answer quickly.
- * On a busy host they do not, because they wait for a CPU.
+ * So being away pays as long as both guest user code and the monitor nearly always answer
+ * while the other one spins.  On a busy host they do not, because they wait for a CPU.
  */
 #define _GNU_SOURCE
 #include "hostos/linux/handoff_engine.h"
@@ -27,10 +27,11 @@
 #define SIG_KICK SIGUSR1
 /* What spinning is worth: more than an idle CPU takes to wake up. */
 #define SPIN_US 60
-/* Hand-overs to judge by; average durations from which they are slow or quick. */
+/* Stretches to judge by, and how many of them may outlast the spinning: being away saves
+ * some 3 us a hand-over, a wake-up from another CPU costs some 60 us more. */
 #define WINDOW 64
-#define SLOW_US 20
-#define QUICK_US 12
+#define LONG_AWAY 4
+#define LONG_HOME 2
 /* The shortest and the longest time between two attempts to be away. */
 #define PERIOD_MIN_US 4000
 #define PERIOD_MAX_US 1000000
@@ -85,17 +86,18 @@ static void pace_change(struct ho_pace *p, uint64_t now)
 /* A stretch of guest user code, or of the monitor, ended now. */
 static void pace_note(struct ho_pace *p)
 {
-	uint64_t now = __rdtsc(), average;
+	uint64_t now = __rdtsc();
+	unsigned outlasted;
 
 	if (!p->possible)
 		return;
-	p->sum += now - p->last;
+	p->outlasted += now - p->last > SPIN_US * p->tick_us;
 	p->last = now;
 	if (++p->n < WINDOW)
 		return;
-	average = p->sum / WINDOW / p->tick_us;
-	p->sum = p->n = 0;
-	if (p->away ? average > SLOW_US : average < QUICK_US && now - p->since > p->period)
+	outlasted = p->outlasted;
+	p->outlasted = p->n = 0;
+	if (p->away ? outlasted > LONG_AWAY : outlasted <= LONG_HOME && now - p->since > p->period)
 		pace_change(p, now);
 }
 
@@ -105,12 +107,6 @@ static void pace_place(struct ho_space *us)
 	struct ho_engine *eng = (struct ho_engine *)us->base.eng;
 	struct ho_pace *p = &eng->pace;
 
-	if (eng->current != us) {
-		/* Not two that spin. */
-		if (eng->current)
-			eng->current->control->spin = 0;
-		eng->current = us;
-	}
 	if (us->away != p->away) {
 		us->away = p->away;
 		if (syscall(SYS_sched_setaffinity, us->pid, sizeof p->home,
@@ -172,7 +168,7 @@ static bool refuses(struct ho_space *us, unsigned *looks)
 	return ++*looks > LOOKS_REFUSED;
 }
 
-static void put_down(struct ho_space *us)
+void ho_put_down(struct ho_space *us)
 {
 	kill(us->pid, SIGKILL);
 	while (waitpid(us->pid, NULL, __WALL) < 0 && errno == EINTR)
@@ -196,7 +192,7 @@ static bool sleep_for_answer(struct ho_space *us)
 		if (ho_gone(us))
 			return false;
 		if (refuses(us, &looks)) {
-			put_down(us);
+			ho_put_down(us);
 			return false;
 		}
 	}
@@ -216,9 +212,39 @@ bool ho_wait(struct ho_space *us)
 	return true;
 }
 
+static void wake(struct ho_space *us)
+{
+	if (us->report->asleep)
+		futex(&us->control->go, FUTEX_WAKE, 1, NULL);
+}
+
+/* Not two that spin.  The last one goes to sleep only when the next one has been woken: the
+ * CPU does not fall asleep in between. */
+static void pace_current(struct ho_engine *eng, struct ho_space *us)
+{
+	if (eng->current == us)
+		return;
+	if (eng->current)
+		eng->current->control->spin = 0;
+	eng->current = us;
+}
+
+void ho_expect(struct uspace *base)
+{
+	struct ho_space *us = (struct ho_space *)base;
+	struct ho_engine *eng = (struct ho_engine *)base->eng;
+
+	if (eng->current == us || !eng->pace.away || us->dead)
+		return;
+	pace_place(us);
+	wake(us);
+	pace_current(eng, us);
+}
+
 bool ho_run_user(struct ho_space *us)
 {
-	struct ho_pace *p = &((struct ho_engine *)us->base.eng)->pace;
+	struct ho_engine *eng = (struct ho_engine *)us->base.eng;
+	struct ho_pace *p = &eng->pace;
 	bool alive;
 
 	pace_place(us);
@@ -226,6 +252,7 @@ bool ho_run_user(struct ho_space *us)
 	us->control->asleep = !us->control->spin;
 	pace_note(p);
 	ho_go(us, HO_RESUME);
+	pace_current(eng, us);
 	alive = ho_wait(us);
 	pace_note(p);
 	return alive;
@@ -266,4 +293,5 @@ void ho_batch(struct ho_space *us)
 		eng->base.stats.batch_ticks += __rdtsc() - start;
 	}
 	us->queued = 0;
+	us->takes = false;
 }

@@ -318,8 +318,10 @@ static uint64_t protection(unsigned rights)
 	       (rights & HP_X ? PROT_EXEC : 0);
 }
 
-static void pt_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights)
+static void pt_map(struct uspace *us, uint32_t va, uint64_t off, uint32_t len, unsigned rights,
+		   bool adds)
 {
+	(void)adds;
 	queue(space_of(us), SYS_mmap, va, len, protection(rights),
 	      MAP_SHARED | MAP_FIXED | MAP_POPULATE, CHILD_RAM_FD, off);
 }
