@@ -9,43 +9,83 @@
 #define CHANGES_MAX 8
 
 /*
- * __kernel_vsyscall of Linux, and where in it the jump goes: all that can be returned
+ * __kernel_vsyscall of Linux, and where in it the far jump goes: all that can be returned
  * to, or restarted at, has to keep its bytes, that is the int 0x80 (or the jump there)
- * and what follows.
+ * and what follows.  Better, if there is room behind the routine: a short jump there in
+ * place of two bytes only, so that user code does the rest itself.
  */
 static const struct form {
-	uint8_t len, at;
+	uint8_t len, at, brief;
 	uint8_t code[20];
 } forms[] = {
 	/* push %ecx; push %edx; push %ebp; mov %esp,%ebp; sysenter; int $0x80; pops; ret */
-	{ 13, 0, { 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0xcd, 0x80, 0x5d, 0x5a, 0x59,
-		   0xc3 } },
+	{ 13, 0, 5, { 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0xcd, 0x80, 0x5d, 0x5a, 0x59,
+		      0xc3 } },
 	/* the same where int $0x80 is used */
-	{ 13, 0, { 0x51, 0x52, 0x55, 0x90, 0x90, 0x90, 0x90, 0xcd, 0x80, 0x5d, 0x5a, 0x59,
-		   0xc3 } },
-	{ 13, 0, { 0x51, 0x52, 0x55, 0x8d, 0x74, 0x26, 0x00, 0xcd, 0x80, 0x5d, 0x5a, 0x59,
-		   0xc3 } },
+	{ 13, 0, 5, { 0x51, 0x52, 0x55, 0x90, 0x90, 0x90, 0x90, 0xcd, 0x80, 0x5d, 0x5a, 0x59,
+		      0xc3 } },
+	{ 13, 0, 3, { 0x51, 0x52, 0x55, 0x8d, 0x74, 0x26, 0x00, 0xcd, 0x80, 0x5d, 0x5a, 0x59,
+		      0xc3 } },
 	/* 2.6 and 3: seven nops behind sysenter, then a jump to mov, or int $0x80 */
-	{ 20, 3, { 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0x90, 0x90, 0x90, 0x90, 0x90,
-		   0x90, 0x90, 0xeb, 0xf3, 0x5d, 0x5a, 0x59, 0xc3 } },
-	{ 20, 3, { 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0x90, 0x90, 0x90, 0x90, 0x90,
-		   0x90, 0x90, 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3 } },
+	{ 20, 5, 0, { 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0x90, 0x90, 0x90, 0x90, 0x90,
+		      0x90, 0x90, 0xeb, 0xf3, 0x5d, 0x5a, 0x59, 0xc3 } },
+	{ 20, 5, 0, { 0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0x90, 0x90, 0x90, 0x90, 0x90,
+		      0x90, 0x90, 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3 } },
 };
 
-unsigned gate_recognize(const uint8_t page[PAGE_SIZE])
+/* What assemblers fill gaps with. */
+static const struct {
+	uint8_t len, code[7];
+} fillings[] = {
+	{ 1, { 0x90 } },
+	{ 2, { 0x66, 0x90 } },
+	{ 3, { 0x8d, 0x76, 0x00 } },
+	{ 4, { 0x8d, 0x74, 0x26, 0x00 } },
+	{ 6, { 0x8d, 0xb6, 0x00, 0x00, 0x00, 0x00 } },
+	{ 7, { 0x8d, 0xb4, 0x26, 0x00, 0x00, 0x00, 0x00 } },
+};
+
+static unsigned filling(const uint8_t *code, size_t room)
 {
-	static const char name[] = "linux-gate.so.1";
 	size_t i;
 
-	if (memcmp(page, "\177ELF", 4) || !memmem(page, PAGE_SIZE, name, sizeof name))
-		return 0;
-	for (i = 0; i < sizeof forms / sizeof *forms; i++) {
-		const uint8_t *code = memmem(page, PAGE_SIZE, forms[i].code, forms[i].len);
-
-		if (code)
-			return (unsigned)(code - page) + forms[i].at;
-	}
+	for (i = 0; i < sizeof fillings / sizeof *fillings; i++)
+		if (fillings[i].len <= room && !memcmp(code, fillings[i].code, fillings[i].len))
+			return fillings[i].len;
 	return 0;
+}
+
+/* Is there room for the far jump in front of what comes next? */
+static bool room_at(const uint8_t *page, unsigned at)
+{
+	unsigned end = at, n;
+
+	while (end < at + ENGINE_GATE_JUMP && end < PAGE_SIZE &&
+	       (n = filling(page + end, PAGE_SIZE - end)))
+		end += n;
+	return end >= at + ENGINE_GATE_JUMP;
+}
+
+bool gate_recognize(const uint8_t page[PAGE_SIZE], struct gate_place *p)
+{
+	static const char name[] = "linux-gate.so.1";
+	const uint8_t *code;
+	const struct form *f;
+	unsigned start;
+
+	if (memcmp(page, "\177ELF", 4) || !memmem(page, PAGE_SIZE, name, sizeof name))
+		return false;
+	for (f = forms; f < forms + sizeof forms / sizeof *forms; f++) {
+		code = memmem(page, PAGE_SIZE, f->code, f->len);
+		if (!code)
+			continue;
+		start = code - page;
+		p->brief = f->brief && room_at(page, start + f->len);
+		p->entry = start + (p->brief ? f->brief : f->at);
+		p->at = p->brief ? start + f->len : p->entry;
+		return true;
+	}
+	return false;
 }
 
 static const uint8_t *frame_memory(struct vm *vm, uint32_t frame)
@@ -59,18 +99,22 @@ static bool recognize(struct view *v, uint32_t va, uint32_t frame)
 {
 	struct gate *g = &v->vm->gate;
 	const uint8_t *memory = frame_memory(v->vm, frame);
+	uint8_t copy[PAGE_SIZE];
 	struct walk w;
-	unsigned at;
 
-	if (*memory != 0x7f || !(at = gate_recognize(memory)))
+	if (*memory != 0x7f || !gate_recognize(memory, &g->place))
 		return false;
 	if (!mmu_probe(v->vm, GVA(va), &w) || (w.flags & PTE_D))
 		return false;
 	memcpy(g->page, memory, sizeof g->page);
 	g->set = true;
 	g->frame = frame;
-	g->at = at;
-	engine_gate_set(v->vm->engine, g->page, at);
+	memcpy(copy, memory, sizeof copy);
+	if (g->place.brief) {
+		copy[g->place.entry] = 0xeb;		/* jmp */
+		copy[g->place.entry + 1] = g->place.at - (g->place.entry + 2);
+	}
+	engine_gate_set(v->vm->engine, copy, g->place.at);
 	return true;
 }
 
@@ -122,16 +166,31 @@ void gate_verify(struct vm *vm)
 
 bool gate_inside(struct vm *vm, const struct child *ch)
 {
-	uint32_t eip = vm->cpu.seg[S_CS].base + vm->cpu.eip;
+	const struct gate_place *p = &vm->gate.place;
+	uint32_t eip = vm->cpu.seg[S_CS].base + vm->cpu.eip - ch->view.gate;
 
-	return ch->view.gate && eip - (ch->view.gate + vm->gate.at) - 1 < ENGINE_GATE_JUMP - 1 &&
-	       shown(vm, &ch->view);
+	if (!ch->view.gate || eip - p->entry >= PAGE_SIZE - p->entry || !shown(vm, &ch->view))
+		return false;
+	if (!p->brief)
+		return eip - p->entry - 1 < ENGINE_GATE_JUMP - 1;
+	/* A single step does not end between the two jumps. */
+	return eip == p->entry + 1 || eip - p->at < ENGINE_GATE_JUMP ||
+	       (eip == p->entry && vm->cpu.eflags & FL_TF);
+}
+
+void gate_stopped(struct vm *vm, const struct child *ch)
+{
+	const struct gate_place *p = &vm->gate.place;
+	uint32_t base = ch->view.gate - vm->cpu.seg[S_CS].base;
+
+	if (p->brief && ch->view.gate && vm->cpu.eip == base + p->at && shown(vm, &ch->view))
+		vm->cpu.eip = base + p->entry;
 }
 
 bool gate_came(struct vm *vm, const struct child *ch)
 {
 	if (!shown(vm, &ch->view))
 		return false;
-	vm->cpu.eip = ch->view.gate + vm->gate.at - vm->cpu.seg[S_CS].base;
+	vm->cpu.eip = ch->view.gate + vm->gate.place.entry - vm->cpu.seg[S_CS].base;
 	return true;
 }

@@ -749,6 +749,7 @@ void user_run(struct vm *vm)
 	vm->dead_children = 0;
 	memcpy(c->gpr, r.gpr, sizeof c->gpr);
 	c->eip = r.eip;
+	gate_stopped(vm, ch);
 	if (vm->debug.direct)
 		r.eflags = (r.eflags & ~FL_TF) | (c->eflags & FL_TF);
 	c->eflags = (c->eflags & (FL_IF | FL_IOPL)) |

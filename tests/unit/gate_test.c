@@ -23,12 +23,13 @@ static struct vcpu *c;
 /* What the engine was told. */
 static struct engine_ops ops;
 static unsigned sets, at, shows;
+static uint8_t copy[PAGE_SIZE];
 static uint32_t shown_at;
 
 static void gate_set(struct engine *eng, const void *page, unsigned where)
 {
 	(void)eng;
-	ck_assert_mem_eq(page, vm->ram.base + VDSO_PA, PAGE_SIZE);
+	memcpy(copy, page, sizeof copy);
 	sets++;
 	at = where;
 }
@@ -90,22 +91,52 @@ static void run(struct user_event ev)
 
 /* ---- recognition ---- */
 
-static unsigned recognized(const void *form, size_t n)
+static struct gate_place place;
+
+/* filling: what lies behind the routine. */
+static bool recognized(const void *form, size_t n, const void *filling, size_t nfilling)
 {
 	uint8_t page[PAGE_SIZE];
 
 	put_vdso(page, form, n);
-	return gate_recognize(page);
+	memcpy(page + ENTRY + n, filling, nfilling);
+	return gate_recognize(page, &place);
+}
+
+static void check_place(unsigned entry, unsigned where, bool brief)
+{
+	ck_assert_uint_eq(place.entry, entry);
+	ck_assert_uint_eq(place.at, where);
+	ck_assert_int_eq(place.brief, brief);
 }
 
 START_TEST(forms)
 {
 	static const uint8_t sysenter[] = SYSENTER_FORM, int80[] = INT80_FORM, old[] = OLD_FORM;
 
-	ck_assert_uint_eq(recognized(sysenter, sizeof sysenter), ENTRY);
-	ck_assert_uint_eq(recognized(int80, sizeof int80), ENTRY);
-	/* Returned to behind the pushes, and restarted there. */
-	ck_assert_uint_eq(recognized(old, sizeof old), ENTRY + 3);
+	ck_assert(recognized(sysenter, sizeof sysenter, "", 0));
+	check_place(ENTRY, ENTRY, false);
+	ck_assert(recognized(int80, sizeof int80, "", 0));
+	check_place(ENTRY, ENTRY, false);
+	/* Returned to behind the nops, and restarted at the mov. */
+	ck_assert(recognized(old, sizeof old, "", 0));
+	check_place(ENTRY + 5, ENTRY + 5, false);
+}
+END_TEST
+
+START_TEST(room_behind)
+{
+	static const uint8_t sysenter[] = SYSENTER_FORM;
+	static const uint8_t nops[] = { 0x90, 0x90, 0x90, 0x90, 0x90, 0x8d, 0x76, 0x00, 0x58 };
+	static const uint8_t one[] = { 0x8d, 0xb4, 0x26, 0x00, 0x00, 0x00, 0x00, 0x58 };
+	static const uint8_t small[] = { 0x90, 0x90, 0x90, 0x8d, 0x76, 0x00, 0x58, 0x90 };
+
+	ck_assert(recognized(sysenter, sizeof sysenter, nops, sizeof nops));
+	check_place(ENTRY + 5, ENTRY + 13, true);
+	ck_assert(recognized(sysenter, sizeof sysenter, one, sizeof one));
+	check_place(ENTRY + 5, ENTRY + 13, true);
+	ck_assert(recognized(sysenter, sizeof sysenter, small, sizeof small));
+	check_place(ENTRY, ENTRY, false);
 }
 END_TEST
 
@@ -114,17 +145,23 @@ START_TEST(what_is_none)
 	static const uint8_t short_form[] = { 0xcd, 0x80, 0xc3 };
 	uint8_t page[PAGE_SIZE];
 
-	ck_assert_uint_eq(recognized(short_form, sizeof short_form), 0);
+	ck_assert(!recognized(short_form, sizeof short_form, "", 0));
 	VDSO_OF(page, SYSENTER_FORM);
 	page[1] = 'e';
-	ck_assert_uint_eq(gate_recognize(page), 0);
+	ck_assert(!gate_recognize(page, &place));
 	VDSO_OF(page, SYSENTER_FORM);
 	page[0x205] = 'x';
-	ck_assert_uint_eq(gate_recognize(page), 0);
+	ck_assert(!gate_recognize(page, &place));
 	/* Cut off by the page's end. */
+	VDSO_OF(page, SYSENTER_FORM);
 	memset(page + ENTRY, 0xcc, 16);
 	memcpy(page + PAGE_SIZE - 12, (const uint8_t[])SYSENTER_FORM, 12);
-	ck_assert_uint_eq(gate_recognize(page), 0);
+	ck_assert(!gate_recognize(page, &place));
+	/* The room is. */
+	memset(page + PAGE_SIZE - 20, 0x90, 20);
+	memcpy(page + PAGE_SIZE - 19, (const uint8_t[])SYSENTER_FORM, 13);
+	ck_assert(gate_recognize(page, &place));
+	check_place(PAGE_SIZE - 19, PAGE_SIZE - 19, false);
 }
 END_TEST
 
@@ -135,6 +172,7 @@ START_TEST(shown_in_children)
 	run(kick);
 	ck_assert_uint_eq(sets, 1);
 	ck_assert_uint_eq(at, ENTRY);
+	ck_assert_mem_eq(copy, vm->ram.base + VDSO_PA, PAGE_SIZE);
 	ck_assert_uint_eq(shows, 1);
 	ck_assert_uint_eq(shown_at, VDSO);
 	/* Elsewhere in another address space. */
@@ -253,6 +291,56 @@ START_TEST(single_steps)
 }
 END_TEST
 
+/* With room behind the routine, user code does the pushes itself. */
+static void put_brief(void)
+{
+	memset(vm->ram.base + VDSO_PA + ENTRY + 13, 0x90, 8);
+}
+
+START_TEST(brief)
+{
+	put_brief();
+	run(kick);
+	ck_assert_uint_eq(at, ENTRY + 13);
+	/* All else is the guest's. */
+	ck_assert_mem_eq(copy + ENTRY + 5, ((uint8_t[]){ 0xeb, 6 }), 2);
+	memcpy(copy + ENTRY + 5, ((uint8_t[]){ 0x0f, 0x34 }), 2);
+	ck_assert_mem_eq(copy, vm->ram.base + VDSO_PA, PAGE_SIZE);
+	c->gpr[R_EBP] = 0x77;
+	run(came);
+	ck_assert_uint_eq(c->cpl, 0);
+	ck_assert_uint_eq(c->eip, HANDLER(0x90));
+	ck_assert_uint_eq(c->gpr[R_EBP], 0x77);
+	ck_assert_uint_eq(vm->stats.user_sysenter, 1);
+}
+END_TEST
+
+/* Interrupted on its way, it is at the first jump; there a single step, and whatever runs in
+ * between, is interpreted. */
+START_TEST(brief_stopped)
+{
+	put_brief();
+	run(kick);
+	c->eip = VDSO + ENTRY + 13;
+	gate_stopped(vm, vm->pool.current);
+	ck_assert_uint_eq(c->eip, VDSO + ENTRY + 5);
+	ck_assert(!gate_inside(vm, vm->pool.current));
+	c->eflags |= FL_TF;
+	ck_assert(gate_inside(vm, vm->pool.current));
+	c->eflags &= ~FL_TF;
+	c->eip = VDSO + ENTRY + 6;
+	ck_assert(gate_inside(vm, vm->pool.current));
+	c->eip = VDSO + ENTRY + 13;
+	ck_assert(gate_inside(vm, vm->pool.current));
+	c->eip = VDSO + ENTRY + 19;
+	ck_assert(gate_inside(vm, vm->pool.current));
+	c->eip = VDSO + ENTRY + 7;
+	ck_assert(!gate_inside(vm, vm->pool.current));
+	gate_stopped(vm, vm->pool.current);
+	ck_assert_uint_eq(c->eip, VDSO + ENTRY + 7);
+}
+END_TEST
+
 /* User code can claim to have come through a gate that it does not have. */
 START_TEST(no_gate)
 {
@@ -280,6 +368,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, forms);
+	tcase_add_test(tc, room_behind);
 	tcase_add_test(tc, what_is_none);
 	tcase_add_test(tc, shown_in_children);
 	tcase_add_loop_test(tc, written_pages_are_left, 0, sizeof written / sizeof *written);
@@ -291,6 +380,8 @@ int main(void)
 	tcase_add_test(tc, int80);
 	tcase_add_test(tc, fault_in_between);
 	tcase_add_test(tc, single_steps);
+	tcase_add_test(tc, brief);
+	tcase_add_test(tc, brief_stopped);
 	tcase_add_test(tc, no_gate);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -64,37 +64,41 @@
 #define HO_KICKED 3		/* before it went back to user code */
 #define HO_REFUSED 4		/* the host refused an operation of ho_control.adds */
 
-/* Offsets in struct ho_control; handoff.c asserts each of them. */
+/*
+ * Offsets in struct ho_control; handoff.c asserts each of them.  The words that one side
+ * looks at while the other one works have a cache line of their own, in both structs, and
+ * what a hand-over takes lies close together.
+ */
 #define HC_O_GO 0
 #define HC_O_COMMAND 4
-#define HC_O_MAP_GO 8
-#define HC_O_ASLEEP 12
-#define HC_O_SPIN 16
-#define HC_O_TSC 20
-#define HC_O_ACK 24
-#define HC_O_NAK 32
-#define HC_O_FRAME 40
-#define HC_O_GPR 80
-#define HC_O_SEL 112
-#define HC_O_PARENT 120
-#define HC_O_ADDS 124
-#define HC_O_LOAD 128
-#define HC_O_EAGER 132
-#define HC_O_FPU 192
+#define HC_O_SPIN 8
+#define HC_O_ASLEEP 64
+#define HC_O_ADDS 68
+#define HC_O_LOAD 72
+#define HC_O_EAGER 76
+#define HC_O_SEL 80
+#define HC_O_GPR 88
+#define HC_O_FRAME 128
+#define HC_O_TSC 168
+#define HC_O_PARENT 172
+#define HC_O_MAP_GO 192
+#define HC_O_ACK 200
+#define HC_O_NAK 208
+#define HC_O_FPU 256
 
 /* and in struct ho_report */
 #define HR_O_SEQ 0
 #define HR_O_ASLEEP 4
-#define HR_O_KIND 8
-#define HR_O_SIGNAL 12
-#define HR_O_CONTEXT 16
-#define HR_O_STARTED 24
-#define HR_O_RESULT 28
-#define HR_O_GPR 32
-#define HR_O_EFLAGS 64
-#define HR_O_SEL 68
-#define HR_O_MAPPER 80
-#define HR_O_FPU 128
+#define HR_O_KIND 64
+#define HR_O_EFLAGS 68
+#define HR_O_SEL 72
+#define HR_O_STARTED 84
+#define HR_O_GPR 88
+#define HR_O_SIGNAL 120
+#define HR_O_CONTEXT 128
+#define HR_O_RESULT 136
+#define HR_O_MAPPER 140
+#define HR_O_FPU 192
 
 #ifndef __ASSEMBLER__
 #include "types.h"
@@ -104,22 +108,28 @@ struct ho_selectors {
 	uint16_t es, ss, ds, fs, gs;
 };
 
+#define HO_LINE __attribute__((aligned(64)))
+
 struct ho_control {
 	uint32_t go;			/* the hand-over's number; a futex */
 	uint32_t command;		/* HO_RESUME ... */
-	uint32_t map_go;		/* the mapper's; a futex */
-	uint32_t asleep;		/* the monitor sleeps on ho_report.seq */
 	uint32_t spin;			/* how often to look before sleeping; 0: not at all */
-	uint32_t tsc;			/* for HO_TSC: PR_TSC_* */
-	uint64_t ack, nak;		/* what the mapper adds to the eventfd */
-	uint64_t frame[5];		/* rip, cs, rflags, rsp, ss for iretq */
-	uint32_t gpr[R_COUNT];
-	uint16_t ds, es, fs, gs;
-	uint32_t parent;		/* the monitor's process */
+
+	uint32_t asleep HO_LINE;	/* the monitor sleeps on ho_report.seq */
 	/* For HO_RESUME: so many operations of the list, all of them mmap, come first;
 	 * fpu is loaded.  For the gate: the FPU's state goes to the report. */
 	uint32_t adds, load, eager;
-	uint8_t fpu[576] __attribute__((aligned(64)));
+	uint16_t ds, es, fs, gs;
+	uint32_t gpr[R_COUNT];
+
+	uint64_t frame[5] HO_LINE;	/* rip, cs, rflags, rsp, ss for iretq */
+	uint32_t tsc;			/* for HO_TSC: PR_TSC_* */
+	uint32_t parent;		/* the monitor's process */
+
+	uint32_t map_go HO_LINE;	/* the mapper's; a futex */
+	uint64_t ack, nak;		/* what the mapper adds to the eventfd */
+
+	uint8_t fpu[576] HO_LINE;
 	/* Memory for the arguments of the system calls that set up a child. */
 	uint64_t all_signals, no_signals;
 	uint64_t altstack[3];
@@ -129,16 +139,19 @@ struct ho_control {
 struct ho_report {
 	uint32_t seq;			/* a futex */
 	uint32_t asleep;		/* the guest thread sleeps on ho_control.go */
-	uint32_t kind;			/* HO_DONE ... */
-	uint32_t signal;
-	uint64_t context;		/* ucontext of the signal, in the signal stack */
-	uint32_t started;		/* the hand-over that went back to user code last */
-	int32_t result;			/* of a system call that failed, or a new process */
-	uint32_t gpr[R_COUNT];		/* for HO_GATE */
-	uint32_t eflags;
+
+	uint32_t kind HO_LINE;		/* HO_DONE ... */
+	uint32_t eflags;		/* for HO_GATE, as is gpr */
 	struct ho_selectors sel;
+	uint32_t started;		/* the hand-over that went back to user code last */
+	uint32_t gpr[R_COUNT];
+	uint32_t signal;
+
+	uint64_t context HO_LINE;	/* ucontext of the signal, in the signal stack */
+	int32_t result;			/* of a system call that failed, or a new process */
 	uint32_t mapper;		/* thread id */
-	uint8_t fpu[576] __attribute__((aligned(64)));	/* of HO_FPU_SAVE, HO_GATE */
+
+	uint8_t fpu[576] HO_LINE;	/* of HO_FPU_SAVE, HO_GATE */
 };
 
 /* Flags of the mmap operations that a guest thread may carry out. */

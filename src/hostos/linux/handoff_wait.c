@@ -101,6 +101,13 @@ static void pace_note(struct ho_pace *p)
 		pace_change(p, now);
 }
 
+/* A word that a guest thread looks at all the time. */
+static void set_word(uint32_t *word, uint32_t value)
+{
+	if (*word != value)
+		*word = value;
+}
+
 /* Puts the guest thread where the pace wants it. */
 static void pace_place(struct ho_space *us)
 {
@@ -113,7 +120,7 @@ static void pace_place(struct ho_space *us)
 			    us->away ? &p->others : &p->home))
 			p->possible = p->away = us->away = false;
 	}
-	us->control->spin = p->away ? p->spins : 0;
+	set_word(&us->control->spin, p->away ? p->spins : 0);
 }
 
 /* ---- waiting ---- */
@@ -146,7 +153,7 @@ static void store_go(volatile uint32_t *word, uint32_t value)
 
 void ho_go(struct ho_space *us, uint32_t command)
 {
-	us->control->command = command;
+	set_word(&us->control->command, command);
 	store_go(&us->control->go, ++us->go);
 	if (us == ((struct ho_engine *)us->base.eng)->template || us->report->asleep)
 		futex(&us->control->go, FUTEX_WAKE, 1, NULL);
@@ -225,7 +232,7 @@ static void pace_current(struct ho_engine *eng, struct ho_space *us)
 	if (eng->current == us)
 		return;
 	if (eng->current)
-		eng->current->control->spin = 0;
+		set_word(&eng->current->control->spin, 0);
 	eng->current = us;
 }
 
