@@ -36,24 +36,37 @@ int file_size(const char *path, const char *what, uint64_t *size, struct error *
 	return 0;
 }
 
-int file_read(const char *path, const char *what, void *buf, uint64_t size, struct error *e)
+FILE *file_open(const char *path, const char *what, struct error *e)
 {
 	FILE *f = fopen(path, "rb");
-	size_t got;
-	int err;
 
 	if (!f)
-		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; %s", path, what,
-			    strerror(errno), errno == EMFILE || errno == ENFILE ?
-			    "raise the limit of descriptors (ulimit -n)" : "check its permissions");
+		fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; %s", path, what,
+		     strerror(errno), errno == EMFILE || errno == ENFILE ?
+		     "raise the limit of descriptors (ulimit -n)" : "check its permissions");
+	return f;
+}
+
+int file_fill(FILE *f, const char *path, const char *what, void *buf, uint64_t size,
+	      struct error *e)
+{
 	errno = 0;
-	got = fread(buf, 1, size, f);
-	err = errno;
+	if (fread(buf, 1, size, f) == size)
+		return 0;
+	return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; try again", path, what,
+		    errno ? strerror(errno) : "it became shorter");
+}
+
+int file_read(const char *path, const char *what, void *buf, uint64_t size, struct error *e)
+{
+	FILE *f = file_open(path, what, e);
+	int r;
+
+	if (!f)
+		return -1;
+	r = file_fill(f, path, what, buf, size, e);
 	fclose(f);
-	if (got != size)
-		return fail(e, ST_NOINPUT, "%s: cannot read the %s: %s; try again", path, what,
-			    err ? strerror(err) : "it became shorter");
-	return 0;
+	return r;
 }
 
 static int open_elf(struct image *img, struct error *e)

@@ -58,12 +58,16 @@ bool image_wants_ide(const struct image *img);
 /* The sensitive-instruction report of `lilyvm check`; returns an exit status. */
 int image_check(const struct image *img, struct error *e);
 
+struct boot_file;
+void boot_files_close(struct boot_file **files);
+
 /* What a boot protocol needs besides the image. */
 struct boot_args {
 	const char *cmdline;
 	const char *initrd;		/* path or NULL */
 	const char *const *modules;	/* "FILE ARGS", for multiboot */
 	unsigned nmodules;
+	struct boot_file **files;	/* initrd and modules, open for resets; NULL: not kept */
 	uint8_t *ram;
 	uint64_t ram_size;
 };

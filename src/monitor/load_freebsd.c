@@ -219,7 +219,8 @@ static int plan_memory(const struct image *img, const struct boot_args *args, st
 		p->esym = at + symbols_size(p);
 		at = round_up(p->esym, PAGE_SIZE);
 	}
-	if (args->initrd && file_size(args->initrd, "memory disk", &p->image_size, e))
+	if (args->initrd &&
+	    boot_file_size(args, args->initrd, "memory disk", &p->image_size, e))
 		return -1;
 	p->image = at;
 	p->env = round_up(p->image + p->image_size, PAGE_SIZE);
@@ -355,7 +356,8 @@ static int place(struct image *img, const struct boot_args *args, struct vcpu *c
 	pc_bios_data(args->ram);
 	elf_place(&p->elf, args->ram);
 	if (p->image_size &&
-	    file_read(args->initrd, "memory disk", args->ram + p->image, p->image_size, e))
+	    boot_file_read(args, args->initrd, "memory disk", args->ram + p->image,
+			   p->image_size, e))
 		return -1;
 	put_symbols(args, p);
 	memcpy(args->ram + p->env, p->vars, p->nvars + 1);

@@ -299,7 +299,7 @@ static int plan_memory(const struct image *img, const struct boot_args *args, st
 	if (args->nmodules)
 		return fail(e, ST_USAGE, "%s: Linux takes no Multiboot modules; use --initrd",
 			    img->path);
-	if (args->initrd && file_size(args->initrd, "initrd", &p->initrd_size, e))
+	if (args->initrd && boot_file_size(args, args->initrd, "initrd", &p->initrd_size, e))
 		return -1;
 	room = round_up(p->initrd_size, PAGE_SIZE);
 	p->kernel_end = round_up(p->kernel_end, PAGE_SIZE);
@@ -398,7 +398,8 @@ int linux_load(struct image *img, const struct boot_args *args, struct vcpu *cpu
 	else
 		memcpy(args->ram + HIGH_START, img->file + img->setup_size,
 		       img->file_size - img->setup_size);
-	if (p.initrd && file_read(args->initrd, "initrd", args->ram + p.initrd, p.initrd_size, e))
+	if (p.initrd && boot_file_read(args, args->initrd, "initrd", args->ram + p.initrd,
+				       p.initrd_size, e))
 		return -1;
 	put_zero_page(img, args, &p);
 	pc_enter(cpu, args->ram, 0x10, p.entry);

@@ -180,7 +180,8 @@ static int module_path(const char *string, char *path, size_t size, struct error
 	return 0;
 }
 
-static int add_module(struct plan *p, const char *string, struct error *e)
+static int add_module(const struct boot_args *args, struct plan *p, const char *string,
+		      struct error *e)
 {
 	char path[4096];
 
@@ -188,7 +189,7 @@ static int add_module(struct plan *p, const char *string, struct error *e)
 		return fail(e, ST_USAGE, "more than %u modules; give fewer", (unsigned)MAX_MODULES);
 	p->mod[p->nmods].string = string;
 	if (module_path(string, path, sizeof path, e) ||
-	    file_size(path, "module", &p->mod[p->nmods].size, e))
+	    boot_file_size(args, path, "module", &p->mod[p->nmods].size, e))
 		return -1;
 	p->nmods++;
 	return 0;
@@ -226,10 +227,10 @@ static int plan_high_memory(const struct image *img, const struct boot_args *arg
 {
 	uint64_t need = round_up(p->tables_size = tables_size(img), PAGE_SIZE), at;
 
-	if (args->initrd && add_module(p, args->initrd, e))
+	if (args->initrd && add_module(args, p, args->initrd, e))
 		return -1;
 	for (unsigned i = 0; i < args->nmodules; i++)
-		if (add_module(p, args->modules[i], e))
+		if (add_module(args, p, args->modules[i], e))
 			return -1;
 	for (unsigned i = 0; i < p->nmods; i++)
 		need += round_up(p->mod[i].size, PAGE_SIZE);
@@ -252,7 +253,7 @@ static int read_modules(const struct boot_args *args, const struct plan *p, stru
 		char path[4096];
 
 		if (module_path(m->string, path, sizeof path, e) ||
-		    file_read(path, "module", args->ram + m->addr, m->size, e))
+		    boot_file_read(args, path, "module", args->ram + m->addr, m->size, e))
 			return -1;
 		memset(args->ram + m->addr + m->size, 0, round_up(m->size, PAGE_SIZE) - m->size);
 	}

@@ -143,6 +143,18 @@ int image_recognize(struct image *img, struct error *e);
 int file_size(const char *path, const char *what, uint64_t *size, struct error *e);
 /* Reads its first size bytes. */
 int file_read(const char *path, const char *what, void *buf, uint64_t size, struct error *e);
+/* The same in two steps; NULL: *e tells. */
+FILE *file_open(const char *path, const char *what, struct error *e);
+int file_fill(FILE *f, const char *path, const char *what, void *buf, uint64_t size,
+	      struct error *e);
+
+/* load_files.c */
+/* As file_size() and file_read(); the file is kept in args->files and is the same, and as
+ * long, at the next reset. */
+int boot_file_size(const struct boot_args *args, const char *path, const char *what,
+		   uint64_t *size, struct error *e);
+int boot_file_read(const struct boot_args *args, const char *path, const char *what, void *buf,
+		   uint64_t size, struct error *e);
 
 /* load_pc.c */
 

@@ -200,7 +200,7 @@ static void exec_fault(struct vm *vm, uint32_t a, const struct walk *w)
 {
 	uint32_t frame = w->pa.v >> PAGE_SHIFT, e = view_entry(&vm->kview, a);
 
-	if (w->pa.v >= vm->ram.size || a < host_low_min()) {
+	if (w->pa.v >= vm->ram.size || a < vm->kview.low_min) {
 		loop_step(vm);
 		return;
 	}

@@ -106,6 +106,8 @@ struct vm {
 	struct stats stats;
 	struct exits exits;
 	struct trace trace;
+	FILE *stats_out;		/* --stats; NULL: none */
+	struct boot_file *boot_files;	/* what a reset loads again */
 	struct debug debug;
 	struct runtime rt;
 	struct tramps tramps;

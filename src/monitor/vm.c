@@ -9,6 +9,7 @@
 #include "monitor/screen.h"
 #include "runtime/abi.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,7 @@ static int load_kernel(struct vm *vm, struct error *e)
 	const struct boot_args args = {
 		.cmdline = vm->cmdline ? vm->cmdline : vm->cfg.append, .initrd = vm->cfg.initrd,
 		.modules = vm->cfg.modules, .nmodules = vm->cfg.nmodules,
+		.files = &vm->boot_files,
 		.ram = vm->ram.base, .ram_size = vm->ram.size,
 	};
 
@@ -120,6 +122,20 @@ static void kick_vm(void *ctx)
 	struct vm *vm = ctx;
 
 	host_kick(vm->hc);
+}
+
+/* Now: the sandbox lets nothing be opened at the end. */
+static int open_stats(struct vm *vm, struct error *e)
+{
+	const char *path = vm->cfg.stats_file;
+
+	if (!vm->cfg.stats)
+		return 0;
+	vm->stats_out = path ? fopen(path, "w") : stderr;
+	if (!vm->stats_out)
+		return fail(e, ST_USAGE, "--stats: %s: %s; name another file", path,
+			    strerror(errno));
+	return 0;
 }
 
 /* Last of all, so that who finds the port finds a VM. */
@@ -158,7 +174,7 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	cpu_init(vm);
 	if (image_open(&vm->image, cfg->kernel, e) || host_require(e) || host_low_check(e) ||
 	    (cfg->affinity != -2 && host_pin(cfg->affinity, &others, e)) ||
-	    trace_open(&vm->trace, cfg, e) ||
+	    trace_open(&vm->trace, cfg, e) || open_stats(vm, e) ||
 	    create_memory(vm, e) ||
 	    host_cpu_create(&vm->hc, e) ||
 	    engine_create(&vm->engine, cfg->engine, vm->hc, &vm->ram, &others, e))
@@ -185,8 +201,11 @@ void vm_destroy(struct vm *vm)
 	free(vm->frames);
 	free(vm->cmdline);
 	host_ram_destroy(&vm->ram);
+	boot_files_close(&vm->boot_files);
 	image_close(&vm->image);
 	trace_close(&vm->trace);
+	if (vm->stats_out && vm->stats_out != stderr)
+		fclose(vm->stats_out);
 	free(vm);
 }
 
@@ -228,15 +247,10 @@ static void write_stats(struct vm *vm)
 {
 	const char *path = vm->cfg.stats_file;
 	size_t n = path ? strlen(path) : 0;
-	FILE *f = path ? fopen(path, "w") : stderr;
 
-	if (!f) {
+	stats_print(vm, vm->stats_out, n > 5 && !strcmp(path + n - 5, ".json"));
+	if ((fflush(vm->stats_out) || ferror(vm->stats_out)) && path)
 		fprintf(stderr, "lilyvm: cannot write statistics to %s\n", path);
-		return;
-	}
-	stats_print(vm, f, n > 5 && !strcmp(path + n - 5, ".json"));
-	if (f != stderr)
-		fclose(f);
 }
 
 /* The exit port may give the same status, but no reason. */

@@ -8,14 +8,15 @@
 #define _GNU_SOURCE
 #include "hostos/console.h"
 
+#include "hostos/linux/leftovers.h"
 #include "hostos/linux/listen.h"
 #include "hostos/linux/terminal.h"
+#include "hostos/linux/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,13 +228,8 @@ static void *reader(void *arg)
 
 static int start_reader(struct host_console *c, struct error *e)
 {
-	sigset_t all, before;
-	int error;
+	int error = thread_start(&c->reader, 0, reader, c);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&c->reader, NULL, reader, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		return fail(e, ST_HOST, "console: cannot create a thread: %s; "
 			    "raise the limit of processes (ulimit -u)", strerror(error));
@@ -359,6 +355,7 @@ static int open_unix(struct host_console *c, const char *path, struct error *e)
 	if (c->listener < 0)
 		return -1;
 	c->socket_path = strdup(path);
+	leftover_add(c->socket_path);
 	return 0;
 }
 
@@ -430,7 +427,7 @@ void host_console_close(struct host_console **cp)
 	if (c->reading) {
 		atomic_store(&c->stop, true);
 		notify(c->wake);
-		pthread_join(c->reader, NULL);
+		thread_join(&c->reader);
 	}
 	if (c->kind == HOST_CONSOLE_STDIO)
 		terminal_release();
@@ -441,7 +438,7 @@ void host_console_close(struct host_console **cp)
 	close_fd(c->wake);
 	close_fd(c->cancel);
 	if (c->socket_path)
-		unlink(c->socket_path);
+		leftover_remove(c->socket_path);
 	free(c->socket_path);
 	pthread_mutex_destroy(&c->out_lock);
 	pthread_mutex_destroy(&c->ring_lock);

@@ -2,12 +2,12 @@
 #define _GNU_SOURCE		/* F_OFD_SETLK */
 #include "hostos/disk.h"
 
+#include "hostos/linux/threads.h"
 #include "hostos/overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,24 +229,6 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* The VM's signals are its own thread's business: the worker takes none. */
-static int start_worker(struct host_disk *d)
-{
-	sigset_t all, old;
-	pthread_attr_t attr;
-	int err = pthread_attr_init(&attr);
-
-	if (err)
-		return err;
-	pthread_attr_setstacksize(&attr, WORKER_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&d->worker, &attr, worker, d);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return err;
-}
-
 void host_disk_submit(struct host_disk *d, struct dev_block_request *r)
 {
 	pthread_mutex_lock(&d->lock);
@@ -407,7 +389,7 @@ int host_disk_open(struct host_disk **disk, const char *path, bool readonly, boo
 		fail(e, ST_HOST, "disk %s: out of memory for the snapshot", path);
 		goto failed;
 	}
-	err = start_worker(d);
+	err = thread_start(&d->worker, WORKER_STACK, worker, d);
 	if (err) {
 		fail(e, ST_HOST, "disk %s: cannot start a thread (%s); raise the limit of "
 		     "processes or of memory (ulimit -u, -v)", path, strerror(err));
@@ -428,6 +410,6 @@ void host_disk_close(struct host_disk *d)
 	d->closing = true;
 	pthread_cond_signal(&d->work);
 	pthread_mutex_unlock(&d->lock);
-	pthread_join(d->worker, NULL);
+	thread_join(&d->worker);
 	destroy(d);
 }

@@ -9,7 +9,9 @@
 #define _GNU_SOURCE
 #include "hostos/gdbport.h"
 
+#include "hostos/linux/leftovers.h"
 #include "hostos/linux/listen.h"
+#include "hostos/linux/threads.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +20,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,13 +92,8 @@ static void watch(struct gdbport *p, int fd)
 
 static int start_watcher(struct gdbport *p, struct error *e)
 {
-	sigset_t all, before;
-	int error;
+	int error = thread_start(&p->watcher, 0, watcher, p);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&p->watcher, NULL, watcher, p);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		return fail(e, ST_HOST, WHAT ": cannot create a thread: %s; "
 			    "raise the limit of processes (ulimit -u)", strerror(error));
@@ -288,6 +284,7 @@ static int open_place(struct gdbport *p, const struct place *at, struct error *e
 		p->listener = listen_unix(WHAT, at->path, e);
 		if (p->listener >= 0) {
 			p->socket_path = strdup(at->path);
+			leftover_add(p->socket_path);
 			fprintf(stderr, "lilyvm: gdb: target remote %s\n", at->path);
 		}
 	}
@@ -344,14 +341,14 @@ void gdbport_close(struct gdbport **pp)
 	if (p->watching) {
 		atomic_store(&p->stop, true);
 		notify(p->wake);
-		pthread_join(p->watcher, NULL);
+		thread_join(&p->watcher);
 	}
 	close_fd(p->in);
 	close_fd(p->listener);
 	close_fd(p->wake);
 	close_fd(p->cancel);
 	if (p->socket_path)
-		unlink(p->socket_path);
+		leftover_remove(p->socket_path);
 	free(p->socket_path);
 	free(p);
 }

@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "hostos/linux/handoff_engine.h"
 
+#include "hostos/linux/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -228,7 +230,7 @@ struct uspace *ho_create_space(struct engine *base)
 	return &us->base;
 no:
 	if (!us->reaped) {
-		kill(us->pid, SIGKILL);
+		child_kill(us->pid);
 		while (!ho_gone(us))
 			usleep(100);
 	}
@@ -244,7 +246,7 @@ void ho_destroy_space(struct uspace *base)
 	if (eng->current == us)
 		eng->current = NULL;
 	if (!us->reaped) {
-		kill(us->pid, SIGKILL);
+		child_kill(us->pid);
 		while (waitpid(us->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}

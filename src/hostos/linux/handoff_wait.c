@@ -13,6 +13,8 @@
 #define _GNU_SOURCE
 #include "hostos/linux/handoff_engine.h"
 
+#include "hostos/linux/child.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -185,7 +187,7 @@ static bool refuses(struct ho_space *us, unsigned *looks)
 
 void ho_put_down(struct ho_space *us)
 {
-	kill(us->pid, SIGKILL);
+	child_kill(us->pid);
 	while (waitpid(us->pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	us->reaped = us->dead = us->own_fault = true;

@@ -4,10 +4,9 @@
 #include "hostos/linux/netback.h"
 
 #include "hostos/linux/framering.h"
+#include "hostos/linux/threads.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -238,24 +237,6 @@ void host_net_count(const struct host_net *n, struct host_net_counters *c)
 
 /* Opening and closing. */
 
-/* The VM's signals are its own thread's business. */
-static int start_thread(struct host_net *n)
-{
-	sigset_t all, old;
-	pthread_attr_t attr;
-	int err = pthread_attr_init(&attr);
-
-	if (err)
-		return err;
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&n->thread, &attr, run, n);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return err;
-}
-
 static void destroy(struct host_net *n)
 {
 	if (n->back)
@@ -290,7 +271,7 @@ int host_net_open(struct host_net **net, const struct host_net_config *cfg,
 	}
 	if (n->ops->open(&n->back, n, cfg, e))
 		goto failed;
-	err = start_thread(n);
+	err = thread_start(&n->thread, THREAD_STACK, run, n);
 	if (err) {
 		fail(e, ST_HOST, "network: cannot start a thread (%s); raise the limit of "
 		     "processes or of memory (ulimit -u, -v)", strerror(err));
@@ -310,6 +291,6 @@ void host_net_close(struct host_net *n)
 	atomic_store(&n->closing, true);
 	atomic_store(&n->sleeping, true);
 	wake(n);
-	pthread_join(n->thread, NULL);
+	thread_join(&n->thread);
 	destroy(n);
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "hostos/linux/netback.h"
 
+#include "hostos/linux/leftovers.h"
 #include "hostos/linux/listen.h"
 
 #include <arpa/inet.h>
@@ -137,7 +138,7 @@ static void cable_close(void *back)
 	hang_up(c);
 	if (c->listener >= 0) {
 		close(c->listener);
-		unlink(c->path);
+		leftover_remove(c->path);
 	}
 	free(c);
 }
@@ -172,6 +173,8 @@ static int cable_open(void **back, struct host_net *n, const struct host_net_con
 	c->fd = connect_path(cfg->where);
 	if (c->fd < 0)
 		c->listener = listen_unix("--net socket", cfg->where, e);
+	if (c->listener >= 0)
+		leftover_add(cfg->where);
 	return c->fd < 0 && c->listener < 0 ? -1 : 0;
 }
 

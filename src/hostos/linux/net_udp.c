@@ -17,7 +17,6 @@ struct udp {
 	int fd;
 	bool blocked;			/* the socket's buffer is full */
 	int at;				/* its place in the pollset */
-	struct sockaddr_in remote;
 	uint8_t frame[DEV_NET_MAX_FRAME];
 };
 
@@ -25,9 +24,13 @@ static bool udp_send(void *back, const uint8_t *frame, uint32_t len)
 {
 	struct udp *u = back;
 
+	ssize_t n = send(u->fd, frame, len, 0);
+
+	/* What an earlier frame met with is told now, once. */
+	if (n < 0 && errno == ECONNREFUSED)
+		n = send(u->fd, frame, len, 0);
 	/* Other errors (nobody is there yet) lose the frame, as a cable would. */
-	u->blocked = sendto(u->fd, frame, len, 0, (struct sockaddr *)&u->remote,
-			    sizeof(u->remote)) < 0 && (errno == EAGAIN || errno == ENOBUFS);
+	u->blocked = n < 0 && (errno == EAGAIN || errno == ENOBUFS);
 	return !u->blocked;
 }
 
@@ -40,24 +43,18 @@ static void udp_fill(void *back, struct pollset *p, bool receive, int *timeout)
 	u->at = want ? pollset_add(p, u->fd, want) : -1;
 }
 
-/* Only what comes from the other end is taken. */
 static void udp_ready(void *back, const struct pollset *p, bool receive)
 {
 	struct udp *u = back;
-	struct sockaddr_in from;
-	socklen_t size = sizeof(from);
 	ssize_t len;
 
 	if (!receive || u->at < 0 || !(p->fd[u->at].revents & (POLLIN | POLLERR)))
 		return;
 	while (net_room(u->net)) {
-		len = recvfrom(u->fd, u->frame, sizeof(u->frame), 0, (struct sockaddr *)&from,
-			       &size);
+		len = recv(u->fd, u->frame, sizeof(u->frame), 0);
 		if (len < 0)
 			return;
-		if (from.sin_port == u->remote.sin_port &&
-		    from.sin_addr.s_addr == u->remote.sin_addr.s_addr)
-			net_deliver(u->net, u->frame, (uint32_t)len);
+		net_deliver(u->net, u->frame, (uint32_t)len);
 	}
 }
 
@@ -81,6 +78,7 @@ static int udp_open(void **back, struct host_net *n, const struct host_net_confi
 		    struct error *e)
 {
 	const struct sockaddr_in local = address(cfg->local_addr, cfg->local_port);
+	const struct sockaddr_in remote = address(cfg->remote_addr, cfg->remote_port);
 	struct udp *u = malloc(sizeof(*u));
 	char name[INET_ADDRSTRLEN];
 
@@ -88,12 +86,16 @@ static int udp_open(void **back, struct host_net *n, const struct host_net_confi
 	if (!u)
 		return fail(e, ST_HOST, "--net udp: out of memory");
 	*u = (struct udp){ .net = n, .at = -1 };
-	u->remote = address(cfg->remote_addr, cfg->remote_port);
 	u->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (u->fd < 0 || bind(u->fd, (const struct sockaddr *)&local, sizeof(local)) < 0)
 		return fail(e, ST_HOST, "--net udp: cannot receive at %s port %u: %s; choose "
 			    "another port", inet_ntop(AF_INET, &local.sin_addr, name, sizeof(name)),
 			    cfg->local_port, strerror(errno));
+	/* Connected: only what comes from there is taken, and nothing goes elsewhere. */
+	if (connect(u->fd, (const struct sockaddr *)&remote, sizeof(remote)) < 0)
+		return fail(e, ST_HOST, "--net udp: cannot send to %s port %u: %s; name another "
+			    "address", inet_ntop(AF_INET, &remote.sin_addr, name, sizeof(name)),
+			    cfg->remote_port, strerror(errno));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include "hostos/engine.h"
 
+#include "hostos/linux/child.h"
 #include "hostos/linux/engines.h"
 #include "hostos/linux/ldt.h"
 #include "hostos/linux/stub.h"
@@ -252,7 +253,7 @@ static void pt_destroy(struct engine *base)
 	int status;
 
 	if (eng->template > 0) {
-		kill(eng->template, SIGKILL);
+		child_kill(eng->template);
 		while (waitpid(eng->template, &status, __WALL) < 0 && errno == EINTR)
 			;
 	}
@@ -303,7 +304,7 @@ static void pt_destroy_space(struct uspace *base)
 		engine_of(us)->queued = 0;
 		engine_of(us)->batch_owner = NULL;
 	}
-	kill(us->pid, SIGKILL);
+	child_kill(us->pid);
 	while (waitpid(us->pid, &status, __WALL) == us->pid
 	       ? !WIFEXITED(status) && !WIFSIGNALED(status)
 							    : errno == EINTR)
