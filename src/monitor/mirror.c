@@ -19,6 +19,30 @@
  * own needs and to operations under way: 1/32. */
 #define SPARE_SHARE 32
 
+/* ---- sets ---- */
+
+static void set_put(struct entry_set *s, unsigned n, bool in)
+{
+	uint64_t bit = 1ull << (n & 63);
+
+	s->word[n >> 6] = in ? s->word[n >> 6] | bit : s->word[n >> 6] & ~bit;
+}
+
+/* The next member from n on, or 1024. */
+static unsigned set_next(const struct entry_set *s, unsigned n)
+{
+	uint64_t word;
+
+	for (; n < 1024; n = (n | 63) + 1) {
+		word = s->word[n >> 6] >> (n & 63);
+		if (word)
+			return n + __builtin_ctzll(word);
+	}
+	return 1024;
+}
+
+/* ---- views ---- */
+
 void view_init(struct view *v, struct vm *vm, struct uspace *us)
 {
 	memset(v, 0, sizeof *v);
@@ -40,6 +64,7 @@ void view_free(struct view *v)
 	for (i = 0; i < 1024; i++)
 		free(v->table[i]);
 	memset(v->table, 0, sizeof v->table);
+	memset(&v->tables, 0, sizeof v->tables);
 	v->pages = v->pieces = 0;
 }
 
@@ -123,10 +148,13 @@ static bool begins_piece(const struct view *v, uint32_t va)
 
 static void slot_set(struct view *v, uint32_t va, uint32_t e)
 {
-	uint32_t *slot = &v->table[va >> 22]->entry[(va >> 12) & 1023];
+	struct view_table *t = v->table[va >> 22];
+	unsigned n = (va >> 12) & 1023;
 
 	v->pieces -= begins_piece(v, va) + begins_piece(v, va + PAGE_SIZE);
-	*slot = e;
+	t->entry[n] = e;
+	t->seen[n] = 0;
+	set_put(&t->mapped, n, e & VE_P);
 	v->pieces += begins_piece(v, va) + begins_piece(v, va + PAGE_SIZE);
 }
 
@@ -286,6 +314,7 @@ static bool fill(struct view *v, uint32_t va, const struct walk *w)
 		v->table[va >> 22] = calloc(1, sizeof **v->table);
 		if (!v->table[va >> 22])
 			return false;
+		set_put(&v->tables, va >> 22, true);
 	}
 	if (v->pieces >= v->max_pieces)
 		view_clear(v);
@@ -344,11 +373,13 @@ static void frame_rights(struct vm *vm, uint32_t frame, uint32_t clear)
 			entry_rights_set(v, fr->vpn[i] << PAGE_SHIFT, 0, clear);
 		return;
 	}
-	for (i = 0; i < 1024; i++)
-		for (j = 0; v->table[i] && v->table[i]->count && j < 1024; j++)
-			if ((v->table[i]->entry[j] & VE_P) &&
-			    v->table[i]->entry[j] >> PAGE_SHIFT == frame)
+	for (i = set_next(&v->tables, 0); i < 1024; i = set_next(&v->tables, i + 1)) {
+		const struct view_table *t = v->table[i];
+
+		for (j = set_next(&t->mapped, 0); j < 1024; j = set_next(&t->mapped, j + 1))
+			if (t->entry[j] >> PAGE_SHIFT == frame)
 				entry_rights_set(v, i << 22 | j << 12, 0, clear);
+	}
 }
 
 void view_make_code(struct vm *vm, uint32_t frame)
@@ -472,23 +503,43 @@ static void repair_page(struct view *v, uint32_t va, uint32_t old, struct pendin
 	v->vm->stats.repair_changes++;
 }
 
+/* The guest's page table whose entries may be compared with t->seen, or NULL. */
+static const uint32_t *seen_table(struct view *v, unsigned i)
+{
+	struct view_table *t = v->table[i];
+	struct vcpu *c = &v->vm->cpu;
+	const uint32_t *pde = gmem_ram(v->vm, GPA((c->cr3 & PAGE_MASK) + i * 4), 4);
+	uint32_t mode = (c->cr0 & CR0_WP) | (c->cr4 & (CR4_PSE | CR4_PGE));
+
+	if (!vcpu_paging(c) || (c->cr4 & CR4_PAE) || v->vm->debug.on || !pde ||
+	    (*pde & (PTE_P | PTE_PS)) != PTE_P)
+		return NULL;
+	if (t->pde != *pde || t->mode != mode) {
+		memset(t->seen, 0, sizeof t->seen);
+		t->pde = *pde;
+		t->mode = mode;
+	}
+	return gmem_ram(v->vm, GPA(*pde & PAGE_MASK), PAGE_SIZE);
+}
+
 static void repair_table(struct view *v, unsigned i, bool globals)
 {
 	struct view_table *t = v->table[i];
+	const uint32_t *now = seen_table(v, i);
 	struct pending p = { .rights = 0 };
-	unsigned j, left = t->count;
+	unsigned j;
 
-	/* A refused change of rights empties the view: then fewer are left. */
-	for (j = 0; left && j < 1024; j++) {
-		uint32_t old = t->entry[j], va = i << 22 | j << 12;
+	for (j = set_next(&t->mapped, 0); j < 1024; j = set_next(&t->mapped, j + 1)) {
+		uint32_t old = t->entry[j];
 
-		if (!(old & VE_P))
-			continue;
-		left--;
-		if ((old & VE_G) && !globals)
+		if (((old & VE_G) && !globals) || (now && t->seen[j] && t->seen[j] == now[j])) {
 			unmap_flush(v, &p);
-		else
-			repair_page(v, va, old, &p);
+			continue;
+		}
+		repair_page(v, i << 22 | j << 12, old, &p);
+		/* A refused change of rights empties the view. */
+		if (now && (t->entry[j] & VE_P) && (now[j] & PTE_P))
+			t->seen[j] = now[j];
 	}
 	unmap_flush(v, &p);
 	protect_flush(v, &p);
@@ -500,12 +551,9 @@ void view_repair(struct view *v, bool globals)
 	uint64_t before = v->vm->stats.repair_changes;
 	unsigned i;
 
-	for (i = 0; i < 1024; i++) {
-		struct view_table *t = v->table[i];
-
-		if (t && (globals ? t->count : t->nonglobal))
+	for (i = set_next(&v->tables, 0); i < 1024; i = set_next(&v->tables, i + 1))
+		if (globals ? v->table[i]->count : v->table[i]->nonglobal)
 			repair_table(v, i, globals);
-	}
 	TRACE(v->vm, TRACE_MMU, "repair for cr3 %08x: %u pages changed", v->vm->cpu.cr3,
 	      (unsigned)(v->vm->stats.repair_changes - before));
 	stats_phase_end(&v->vm->stats, outer);

@@ -23,16 +23,26 @@ struct uspace;
 #define VE_B 0x20u		/* has breakpoints: not executable in a child */
 #define VE_N 0x40u		/* the guest marked it not executable */
 
+/* Bits of 1024 entries. */
+struct entry_set {
+	uint64_t word[16];
+};
+
 struct view_table {
 	uint32_t entry[1024];
+	struct entry_set mapped;
 	uint16_t count;			/* mapped entries */
 	uint16_t nonglobal;		/* of these, without VE_G */
+	/* For repairs: the guest's entries (32-bit paging) with which each mapped entry was
+	 * found in order last, 0: unknown; and what that depends on besides. */
+	uint32_t seen[1024], pde, mode;
 };
 
 struct view {
 	struct vm *vm;
 	struct uspace *us;		/* NULL: the kernel view */
 	struct view_table *table[1024];
+	struct entry_set tables;	/* those that there are */
 	uint32_t pages;			/* mapped entries in all */
 	uint32_t low_min;		/* the lowest address that the host lets us map */
 	uint32_t gate;			/* where the copy of a vdso is shown, or was (gate.h); or 0 */

@@ -292,6 +292,43 @@ START_TEST(nothing_changed)
 }
 END_TEST
 
+/* What was in order at a repair, changed since, and is as it was then. */
+START_TEST(back_again)
+{
+	map(0, PA, LEAF & ~PTE_W);
+	kernel_fill(0, ACC_READ);
+	view_repair(&vm->kview, true);
+	map(0, PA, LEAF);
+	kernel_fill(0, ACC_WRITE);
+	ck_assert_uint_eq(rights(0), HP_R | HP_W);
+	map(0, PA, LEAF & ~PTE_W);
+	view_repair(&vm->kview, true);
+	ck_assert_uint_eq(rights(0), HP_R);
+}
+END_TEST
+
+/* The same table by another directory entry, and in another directory. */
+START_TEST(rights_of_the_directory)
+{
+	uint32_t *pde = machine_word(vm, vm->cpu.cr3 + (VA >> 22) * 4), before = vm->cpu.cr3;
+
+	map_run(0, 2, LEAF);
+	kernel_fill(0, ACC_WRITE);
+	view_repair(&vm->kview, true);
+	*pde &= ~PTE_W;
+	view_repair(&vm->kview, true);
+	ck_assert_uint_eq(rights(0), HP_R);
+	*pde |= PTE_W;
+	kernel_fill(0, ACC_WRITE);
+	view_repair(&vm->kview, true);
+	ck_assert(cpu_set_cr3(vm, machine_directory(vm)));
+	ck_assert_uint_eq(fake_page(0, VA), 0);
+	ck_assert(cpu_set_cr3(vm, before));
+	kernel_fill(0, ACC_WRITE);
+	ck_assert_uint_eq(rights(1), HP_R | HP_W);
+}
+END_TEST
+
 START_TEST(only_what_differs)
 {
 	map_run(0, 32, LEAF);
@@ -521,7 +558,7 @@ static void random_step(void)
 	struct fault f;
 	struct walk w;
 
-	switch (rnd(6)) {
+	switch (rnd(8)) {
 	case 0:
 	case 1:
 		/* What the run loop does at a page fault. */
@@ -555,6 +592,17 @@ static void random_step(void)
 		random_entry(how);
 		view_repair(&vm->kview, false);
 		view_repair_page(&vm->kview, VA + how * PAGE_SIZE);
+		check_allowed();
+		break;
+	case 6:
+		/* What rights mean changes. */
+		ck_assert(cpu_set_cr0(vm, vm->cpu.cr0 ^ CR0_WP));
+		check_allowed();
+		break;
+	case 7:
+		/* All pages of the table at once. */
+		*machine_word(vm, vm->cpu.cr3 + (VA >> 22) * 4) ^= PTE_W;
+		view_repair(&vm->kview, true);
 		check_allowed();
 		break;
 	}
@@ -732,6 +780,8 @@ static TCase *repair(void)
 	TCase *tc = tcase_create("repair");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, back_again);
+	tcase_add_test(tc, rights_of_the_directory);
 	tcase_add_test(tc, nothing_changed);
 	tcase_add_test(tc, only_what_differs);
 	tcase_add_test(tc, unmapping_spans_holes);
