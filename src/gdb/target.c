@@ -398,10 +398,8 @@ static void run_info(struct vm *vm, char *args, FILE *out)
 {
 	char *what = next_word(&args);
 
-	if (what)
-		vm_info(vm, what, next_word(&args), out);
-	else
-		fprintf(out, "info registers|mmu [ADDRESS]|irq|devices|stats\n");
+	if (!what || !vm_info(vm, what, next_word(&args), out))
+		fprintf(out, "info registers|mmu [ADDRESS]|irq|devices|stats|vga\n");
 }
 
 static void run_mmu(struct vm *vm, char *args, FILE *out)
@@ -444,8 +442,10 @@ static void run_trace(struct vm *vm, char *args, FILE *out)
 
 	if (list && !strcmp(list, "off"))
 		vm->trace.on = 0;
+	else if (list && !strcmp(list, "on"))
+		trace_parse("all", &vm->trace.on);
 	else if (!list || !trace_parse(list, &vm->trace.on))
-		fprintf(out, "trace off, or a comma-separated list of %s\n", TRACE_NAMES);
+		fprintf(out, "trace on, off, or a comma-separated list of %s\n", TRACE_NAMES);
 }
 
 static void run_reset(struct vm *vm, char *args, FILE *out)
@@ -469,10 +469,10 @@ static const struct {
 	void (*run)(struct vm *vm, char *args, FILE *out);
 	const char *help;
 } commands[] = {
-	{ "info", run_info, "info registers|mmu [ADDRESS]|irq|devices|stats" },
+	{ "info", run_info, "info registers|mmu [ADDRESS]|irq|devices|stats|vga, or without info" },
 	{ "mmu", run_mmu, "mmu ADDRESS            the page walk of a linear address" },
 	{ "phys", run_phys, "phys ADDRESS [LENGTH]  guest-physical memory" },
-	{ "trace", run_trace, "trace LIST|off         what is traced: " TRACE_NAMES },
+	{ "trace", run_trace, "trace on|off|LIST      what is traced: " TRACE_NAMES },
 	{ "reset", run_reset, "reset                  reset the machine" },
 	{ "quit", run_quit, "quit                   end the virtual machine" },
 	{ "help", run_help, "help                   this list" },
@@ -501,5 +501,6 @@ void target_monitor(struct vm *vm, const char *command, FILE *out)
 			return;
 		}
 	}
-	fprintf(out, "unknown command: try 'monitor help'\n");
+	if (!name || !vm_info(vm, name, next_word(&args), out))
+		fprintf(out, "unknown command: try 'monitor help'\n");
 }

@@ -340,7 +340,7 @@ static void info_vga(struct vm *vm, const char *arg, FILE *out)
 	screen_print(vm, out);
 }
 
-void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
+bool vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
 {
 	static const struct {
 		const char *what;
@@ -354,7 +354,7 @@ void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
 	for (i = 0; i < sizeof table / sizeof *table; i++)
 		if (!strcmp(table[i].what, what)) {
 			table[i].show(vm, arg, out);
-			return;
+			return true;
 		}
-	fprintf(out, "unknown: info %s\n", what);
+	return false;
 }

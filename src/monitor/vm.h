@@ -94,8 +94,9 @@ void vm_quit(struct vm *vm, int status, const char *reason);
 void vm_reset_request(struct vm *vm);
 
 /* The monitor prompt's commands, run on the VM's thread between two guest
- * instructions: what is "registers", "mmu [ADDRESS]", "irq", "devices", "stats", "vga". */
-void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out);
+ * instructions: what is "registers", "mmu [ADDRESS]", "irq", "devices", "stats", "vga".
+ * False: it is something else. */
+bool vm_info(struct vm *vm, const char *what, const char *arg, FILE *out);
 /* Console bytes for the guest's serial port; on the VM's thread. Returns how
  * many were taken. */
 size_t vm_console_input(struct vm *vm, const uint8_t *buf, size_t n);

@@ -110,7 +110,7 @@ static int split(const struct text *t, const struct text_at *s, struct operand *
 /* Text that a replacement may take over: on one line, without comments. */
 static bool is_plain(const struct text_at *s)
 {
-	for (const char *p = s->word_end; p < s->args_end; p++)
+	for (const char *p = s->start; p < s->args_end; p++)
 		if (*p == '\n' || (*p == '/' && p + 1 < s->args_end && p[1] == '*'))
 			return false;
 	return true;

@@ -47,10 +47,11 @@ void vm_reset_request(struct vm *vm)
 	vm->resets++;
 }
 
-void vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
+bool vm_info(struct vm *vm, const char *what, const char *arg, FILE *out)
 {
 	snprintf(vm->info, sizeof(vm->info), "%s %s", what, arg ? arg : "-");
 	fprintf(out, "answer to %s\n", vm->info);
+	return true;
 }
 
 size_t vm_console_input(struct vm *vm, const uint8_t *buf, size_t n)

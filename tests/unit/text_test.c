@@ -222,6 +222,8 @@ static const struct example forms[] = {
 	{ "rep; insb\n", "lilyvm.emulate; rep; insb\n" },
 	{ "fsave (%eax)\n", "fwait; lilyvm.emulate; fnsave (%eax)\n" },
 	{ "data16 pushf\n", "lilyvm.emulate; data16 pushf\n" },
+	/* Its lines stay. */
+	{ "{}/*\n*/popf\n", "lilyvm.emulate; {}/*\n*/popf\n" },
 	{ ".byte 0x0f,0xae,0x27\n", "lilyvm.emulate; .byte 0x0f,0xae,0x27\n" },
 	{ "1: .byte 15 , 0xae /* xrstor */ , 057 # x\n",
 	  "1: lilyvm.emulate; .byte 15 , 0xae /* xrstor */ , 057 # x\n" },
