@@ -19,6 +19,7 @@ enum status {
 	ST_PANIC = 120,		/* the guest panicked, with --reboot exit */
 	ST_TRIPLE = 121,	/* triple fault, with --reboot exit */
 	ST_LIMIT = 122,		/* the guest did something LilyVM cannot emulate */
+	ST_SANDBOX = 123,	/* a system call that the sandbox does not allow */
 	ST_TIME = 124,		/* --time-limit ran out, as timeout(1) */
 	ST_KILLED = 125,	/* ended by Ctrl-A x, `quit` or a signal */
 };

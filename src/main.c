@@ -9,7 +9,6 @@
 #include "options.h"
 #include "rewriter/object.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,23 +29,18 @@ static void print_usage(FILE *out);
 
 /* ---- run ---- */
 
-/* The VM as the signal thread sees it: not there yet, or until that thread has
- * been stopped. */
+/* The VM as the signal thread sees it. */
 struct running {
-	_Atomic(struct vm *) vm;
+	struct vm *vm;
 	char reason[64];
 };
 
-static bool quit_on_signal(void *ctx, const char *name)
+static void quit_on_signal(void *ctx, const char *name)
 {
 	struct running *r = ctx;
-	struct vm *vm = atomic_load(&r->vm);
 
-	if (!vm)
-		return false;
 	snprintf(r->reason, sizeof(r->reason), "ended by SIG%s", name);
-	vm_quit(vm, ST_KILLED, r->reason);
-	return true;
+	vm_quit(r->vm, ST_KILLED, r->reason);
 }
 
 static int run_vm(const struct vm_config *cfg, struct error *e)
@@ -55,13 +49,12 @@ static int run_vm(const struct vm_config *cfg, struct error *e)
 	struct vm *vm = NULL;
 	int status;
 
+	if (vm_create(&vm, cfg, e) < 0)
+		return e->status;
+	running.vm = vm;
+	/* Now: the thread is to be in the sandbox. */
 	if (host_signals_start(quit_on_signal, &running, e) < 0)
 		return e->status;
-	if (vm_create(&vm, cfg, e) < 0) {
-		host_signals_stop();
-		return e->status;
-	}
-	atomic_store(&running.vm, vm);
 	status = vm_run(vm, e);
 	host_signals_stop();
 	vm_destroy(vm);

@@ -290,6 +290,17 @@ static int set_engine(struct vm_config *cfg, char *word, struct error *e)
 	return 0;
 }
 
+static int set_sandbox(struct vm_config *cfg, char *word, struct error *e)
+{
+	static const char *const names[] = { "on", "off" };
+	int i = find_name(word, names, COUNT(names));
+
+	if (i < 0)
+		return bad(e, "--sandbox", word, "is neither on nor off");
+	cfg->no_sandbox = i == 1;
+	return 0;
+}
+
 static int set_affinity(struct vm_config *cfg, char *word, struct error *e)
 {
 	unsigned long cpu;
@@ -384,6 +395,8 @@ static const struct option_row {
 	  "a local APIC, an I/O APIC and an MP table, for kernels that insist" },
 	{ 0, "engine", required_argument, set_engine, "auto|ptrace|handoff",
 	  "how guest user code runs (default auto: the fastest that the host offers)" },
+	{ 0, "sandbox", required_argument, set_sandbox, "on|off",
+	  "what a hostile guest kernel is held by (default on; off to debug LilyVM)" },
 	{ 0, "cpu-affinity", required_argument, set_affinity, "N|auto|none",
 	  "host CPU to run on (default auto)" },
 	{ 0, "time-limit", required_argument, set_time_limit, "SECONDS",

@@ -18,18 +18,17 @@ void host_process_init(void);
 /*
  * Turns SIGHUP, SIGINT, SIGQUIT and SIGTERM into calls of quit(ctx, name) from
  * a thread of its own, never from a handler: the VM's thread may be in guest
- * code, with the guest's stack and segments, when the signal comes.  quit()
- * returns false if there is nothing to end yet: then the process dies of the
- * signal.  So it does, with the terminal restored, if it is still there a few
+ * code, with the guest's stack and segments, when the signal comes.  The
+ * process dies of the signal, with the terminal restored, if it is still there a few
  * seconds after quit(), or when a second signal comes.
  *
  * SIGTSTP stops the process with the terminal restored; SIGCONT makes it raw
  * again.
  *
- * Must be called while the process has one thread: the signals are blocked in
- * the caller and all threads and children that it makes.  0, or -1 with *e.
+ * The signals are blocked in the caller and all threads and children that it makes; other
+ * threads must have blocked them.  0, or -1 with *e.
  */
-int host_signals_start(bool (*quit)(void *ctx, const char *name), void *ctx, struct error *e);
+int host_signals_start(void (*quit)(void *ctx, const char *name), void *ctx, struct error *e);
 
 /* Ends the thread and gives the signals back their default action. */
 void host_signals_stop(void);

@@ -6,6 +6,7 @@
 #include "gdb/gdb.h"
 #include "gdb/target.h"
 #include "hostos/probe.h"
+#include "hostos/sandbox.h"
 #include "monitor/screen.h"
 #include "runtime/abi.h"
 
@@ -162,6 +163,42 @@ static int create_window(struct vm *vm, struct error *e)
 	return runtime_init(vm, abi, e);
 }
 
+static struct host_sandbox sandbox_of(const struct vm *vm)
+{
+	const struct vm_config *cfg = &vm->cfg;
+	struct host_sandbox s = {
+		.stdio = cfg->console == CONSOLE_STDIO || (cfg->gdb && !strcmp(cfg->gdb, "stdio")),
+		.listens = cfg->console == CONSOLE_UNIX || cfg->gdb,
+		.engine = vm->engine ? vm->engine->ops->name : NULL,
+		.ram = vm->ram.handle,
+	};
+	unsigned i;
+
+	for (i = 0; i < cfg->ndisks; i++)
+		s.memory += cfg->disks[i].snapshot ? host_disk_size(vm->plat.disks[i].host) : 0;
+	for (i = 0; i < cfg->nnics; i++) {
+		const struct host_net_config *net = &cfg->nics[i].net;
+
+		s.listens |= net->kind == HOST_NET_SOCKET;
+		s.cable |= net->kind == HOST_NET_SOCKET || net->kind == HOST_NET_UDP;
+		s.user_net |= net->kind == HOST_NET_USER;
+		s.connects |= net->kind == HOST_NET_USER && !net->restricted;
+	}
+	return s;
+}
+
+/* All that is to be opened is open. */
+static int enclose(struct vm *vm, const struct host_cpus *others, struct error *e)
+{
+	const struct host_sandbox s = sandbox_of(vm);
+	const bool on = !vm->cfg.no_sandbox;
+
+	if ((on && host_sandbox_enclose(&s, e)) ||
+	    engine_create(&vm->engine, vm->cfg.engine, vm->hc, &vm->ram, others, e))
+		return -1;
+	return on ? host_sandbox_release(e) : 0;
+}
+
 int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 {
 	struct vm *vm = calloc(1, sizeof *vm);
@@ -172,19 +209,20 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 	*out = vm;
 	vm->cfg = *cfg;
 	cpu_init(vm);
+	if (!cfg->no_sandbox)
+		host_sandbox_prepare();
 	if (image_open(&vm->image, cfg->kernel, e) || host_require(e) || host_low_check(e) ||
 	    (cfg->affinity != -2 && host_pin(cfg->affinity, &others, e)) ||
 	    trace_open(&vm->trace, cfg, e) || open_stats(vm, e) ||
 	    create_memory(vm, e) ||
-	    host_cpu_create(&vm->hc, e) ||
-	    engine_create(&vm->engine, cfg->engine, vm->hc, &vm->ram, &others, e))
+	    host_cpu_create(&vm->hc, e))
 		return -1;
 	pool_init(vm);
 	event_init(vm);
 	if (create_window(vm, e) || platform_create(vm, e) || load_kernel(vm, e))
 		return -1;
 	platform_reset(vm);
-	return open_gdb(vm, e);
+	return open_gdb(vm, e) || enclose(vm, &others, e) ? -1 : 0;
 }
 
 void vm_destroy(struct vm *vm)
@@ -262,6 +300,10 @@ static bool guest_died(const struct vm *vm)
 
 int vm_run(struct vm *vm, struct error *e)
 {
+	const struct host_sandbox s = sandbox_of(vm);
+
+	if (!vm->cfg.no_sandbox && host_sandbox_close(&s, e))
+		return e->status;
 	if (vm->cfg.time_limit)
 		event_timer_arm(vm, event_timer_new(vm, time_limit, vm),
 				vm->cfg.time_limit * 1000000000ull);

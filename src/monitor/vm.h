@@ -73,6 +73,7 @@ struct vm_config {
 	unsigned trace;
 	const char *trace_file;		/* NULL: standard error */
 	const char *cpu;		/* CPU model name */
+	bool no_sandbox;		/* --sandbox off */
 	const char *engine;		/* user-mode engine (hostos/engine.h); NULL: "auto" */
 	int affinity;			/* host CPU to pin everything to; -1: choose; -2: none */
 	unsigned time_limit;		/* seconds, 0: none */

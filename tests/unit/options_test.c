@@ -49,6 +49,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(cfg.trace, 0);
 	ck_assert_str_eq(cfg.cpu, "686");
 	ck_assert_ptr_null(cfg.engine);
+	ck_assert(!cfg.no_sandbox);
 	ck_assert_int_eq(cfg.affinity, -1);
 	ck_assert_uint_eq(cfg.time_limit, 0);
 }
@@ -59,11 +60,12 @@ START_TEST(everything)
 	ck_assert_int_eq(parse("-m|1G|--append|root=/dev/vda ro|--initrd|i.gz|--module|a b c|"
 			       "--disk|d.img,readonly,snapshot|--console|unix:/s|--reboot|exit|--apic|"
 			       "--gdb-clock|run|"
-			       "--trace|mmu,io:log|--engine|handoff|--cpu-affinity|3|--time-limit|60|k|e.img"),
+			       "--trace|mmu,io:log|--engine|handoff|--sandbox|off|--cpu-affinity|3|--time-limit|60|k|e.img"),
 			 OPTIONS_RUN);
 	ck_assert_uint_eq(cfg.memory, 1u << 30);
 	ck_assert_str_eq(cfg.append, "root=/dev/vda ro");
 	ck_assert_str_eq(cfg.engine, "handoff");
+	ck_assert(cfg.no_sandbox);
 	ck_assert_str_eq(cfg.initrd, "i.gz");
 	ck_assert_uint_eq(cfg.nmodules, 1);
 	ck_assert_str_eq(cfg.modules[0], "a b c");
@@ -181,7 +183,7 @@ static const struct {
 	{ "--gdb-clock|walk|k", "walk" },
 	{ "--trace|exits,foo|k", "foo" }, { "--trace||k", "--trace" },
 	{ "--trace|all:|k", "file" }, { "--cpu|z80|k", "z80" },
-	{ "--engine|kvm|k", "kvm" },
+	{ "--engine|kvm|k", "kvm" }, { "--sandbox|maybe|k", "maybe" },
 	{ "--cpu-affinity|-1|k", "-1" }, { "--cpu-affinity|x|k", "'x'" },
 	{ "--time-limit|1s|k", "1s" }, { "--time-limit|4294967296|k", "4294967296" },
 	{ "--disk|d,rw|k", "rw" }, { "--disk|d,if=scsi|k", "if=scsi" }, { "--cdrom||k", "--cdrom" }, { "--disk|,readonly|k", "--disk" }, { "--disk|d,|k", "--disk" },

@@ -12,6 +12,7 @@
 
 #include "hostos/linux/engines.h"
 #include "hostos/linux/ldt.h"
+#include "hostos/linux/memfd.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -636,9 +637,10 @@ static int create_memory(struct ho_engine *eng, struct error *e)
 	const size_t size = (size_t)HO_SLOTS * HO_SLOT_SIZE;
 	void *slots;
 
-	eng->slots_fd = memfd_create("lilyvm-handoff", MFD_CLOEXEC);
+	/* Children map a page of it executable. */
+	eng->slots_fd = memfd_sealed("lilyvm-handoff", size, true);
 	eng->ack_fd = eventfd(0, EFD_CLOEXEC);
-	if (eng->slots_fd < 0 || eng->ack_fd < 0 || ftruncate(eng->slots_fd, size))
+	if (eng->slots_fd < 0 || eng->ack_fd < 0)
 		return fail(e, ST_HOST, "user-mode engine: memfd_create, eventfd: %s; "
 			    "raise the limit of descriptors (ulimit -n)", strerror(errno));
 	slots = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, eng->slots_fd, 0);

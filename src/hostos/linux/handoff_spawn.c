@@ -9,6 +9,7 @@
 #include "hostos/linux/handoff_engine.h"
 
 #include "hostos/linux/child.h"
+#include "hostos/linux/sandbox_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,6 +114,8 @@ static __attribute__((noreturn)) void template_main(const struct ho_engine *eng)
 	if (__rseq_size)
 		syscall(SYS_rseq, (uintptr_t)__builtin_thread_pointer() + __rseq_offset, 32,
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	if (sandbox_child_handoff())
+		_exit(1);
 	((void (*)(void))HO_AT(ho_template))();
 	__builtin_unreachable();
 }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "hostos/hostos.h"
 
+#include "hostos/linux/memfd.h"
 #include "layout.h"
 
 #include <errno.h>
@@ -13,19 +14,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010u
-#endif
-
-static int executable_memfd(const char *name)
-{
-	/* vm.memfd_noexec=1 makes descriptors non-executable unless asked; old
-	 * hosts do not know the flag. */
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
-
-	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
-}
 
 /* Address space of the monitor beside guest RAM and the guest's mappings of it: libraries,
  * stacks, allocator arenas, records of code. */
@@ -50,17 +38,11 @@ int host_ram_create(struct host_ram *ram, uint64_t size, struct error *e)
 
 	if (check_space(size, e))
 		return -1;
-	ram->handle = executable_memfd("lilyvm-ram");
+	ram->handle = memfd_sealed("lilyvm-ram", size, true);
 	if (ram->handle < 0)
-		return fail(e, ST_HOST, "guest RAM: memfd_create: %s; see `lilyvm host`",
+		return fail(e, ST_HOST, "guest RAM: %" PRIu64 " MiB: memfd_create: %s; "
+			    "use a smaller --memory, or see `lilyvm host`", size >> 20,
 			    strerror(errno));
-	if (ftruncate(ram->handle, size)) {
-		int err = errno;
-
-		close(ram->handle);
-		return fail(e, ST_HOST, "guest RAM: %" PRIu64 " MiB: %s; use a smaller --memory",
-			    size >> 20, strerror(err));
-	}
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->handle, 0);
 	if (p == MAP_FAILED) {
 		int err = errno;
@@ -111,10 +93,10 @@ int host_low_protect(uint32_t va, uint64_t len, unsigned rights)
 
 int host_window_create(uint32_t va, uint32_t size, uint32_t code, void **alias, struct error *e)
 {
-	int fd = executable_memfd("lilyvm-window");
+	int fd = memfd_sealed("lilyvm-window", size, true);
 	void *low = (void *)(uintptr_t)va;
 
-	if (fd < 0 || ftruncate(fd, size))
+	if (fd < 0)
 		return fail(e, ST_HOST,
 			    "runtime window: %s; raise the limit of descriptors (ulimit -n)",
 			    strerror(errno));

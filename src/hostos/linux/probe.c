@@ -7,6 +7,7 @@
 #include "hostos/probe.h"
 
 #include "hostos/linux/engines.h"
+#include "hostos/linux/landlock.h"
 
 #include <asm/ldt.h>
 #include <asm/prctl.h>
@@ -455,6 +456,17 @@ static bool try_seccomp(struct finding *f)
 	return found(f, false, "not offered (%s)", child_end(result));
 }
 
+static bool try_landlock(struct finding *f)
+{
+	int version = landlock_version();
+
+	if (!version)
+		return found(f, false, "not offered");
+	return found(f, version >= LANDLOCK_SIGNALS, "version %d: files%s%s", version,
+		     version >= LANDLOCK_TCP ? ", TCP" : "",
+		     version >= LANDLOCK_SIGNALS ? ", signals" : ", not signals");
+}
+
 /* The engine of guest user code is tried as a whole; why it does not work goes to
  * text, memory that the child shares. */
 static int child_handoff(char *text)
@@ -542,8 +554,13 @@ static const struct probe probes[] = {
 	  "the engine `handoff` cannot be used",
 	  "Linux 5.11 or later" },
 	{ "seccomp", false, try_seccomp,
-	  "the engine `handoff` cannot be used",
+	  "neither the engine `handoff` nor the sandbox can be used, only --sandbox off",
 	  "use a kernel with CONFIG_SECCOMP_FILTER" },
+	{ "landlock", false, try_landlock,
+	  "a hostile guest kernel is held by the filter of system calls alone, which must let "
+	  "SIGKILL and SIGUSR1 to your other processes pass",
+	  "Linux 6.12 or later, with landlock among the security modules (lsm= of the host's "
+	  "command line)" },
 	{ "--engine auto", false, try_engine,
 	  "guest system calls and page faults are several times slower",
 	  "see `user dispatch` and `seccomp` above" },

@@ -5,6 +5,7 @@
 
 #include "hostos/console.h"
 #include "hostos/linux/terminal.h"
+#include "hostos/linux/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@ static const int handled[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCON
 static struct {
 	pthread_t thread;
 	bool running;
-	bool (*quit)(void *ctx, const char *name);
+	void (*quit)(void *ctx, const char *name);
 	void *ctx;
 } signals;
 
@@ -53,11 +54,11 @@ static void handled_set(sigset_t *set)
 			sigaddset(set, handled[i]);
 }
 
-static bool call_quit(int sig)
+static void call_quit(int sig)
 {
 	const char *name = sigabbrev_np(sig);
 
-	return signals.quit(signals.ctx, name ? name : "?");
+	signals.quit(signals.ctx, name ? name : "?");
 }
 
 /* Dies of sig, as if it had never been caught. */
@@ -111,29 +112,25 @@ static void *signal_thread(void *arg)
 			stop_process();
 		} else if (sig == SIGCONT) {
 			terminal_resume();
-		} else if (call_quit(sig)) {
+		} else {
+			call_quit(sig);
 			grace(&set, sig);
 			break;
-		} else {
-			die_of(sig);
 		}
 	}
 	return NULL;
 }
 
-int host_signals_start(bool (*quit)(void *ctx, const char *name), void *ctx, struct error *e)
+int host_signals_start(void (*quit)(void *ctx, const char *name), void *ctx, struct error *e)
 {
-	sigset_t set, all, before;
+	sigset_t set;
 	int error;
 
 	signals.quit = quit;
 	signals.ctx = ctx;
 	handled_set(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&signals.thread, NULL, signal_thread, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = thread_start(&signals.thread, 0, signal_thread, NULL);
 	if (error)
 		return fail(e, ST_HOST, "signals: cannot create a thread: %s; "
 			    "raise the limit of processes (ulimit -u)", strerror(error));

@@ -14,6 +14,8 @@
 #include "hostos/linux/child.h"
 #include "hostos/linux/engines.h"
 #include "hostos/linux/ldt.h"
+#include "hostos/linux/memfd.h"
+#include "hostos/linux/sandbox_filter.h"
 #include "hostos/linux/stub.h"
 
 #include <asm/prctl.h>
@@ -193,6 +195,9 @@ static __attribute__((noreturn)) void template_main(struct pt_engine *eng)
 	syscall(SYS_set_robust_list, NULL, sizeof(struct { void *p[3]; }));
 	syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0);
 	ptrace(PTRACE_TRACEME, 0, 0, 0);
+	/* A host without filters has the monitor's refused, if they are wanted. */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	sandbox_child_traced();
 	raise(SIGSTOP);
 	_exit(1);
 }
@@ -587,8 +592,8 @@ static const struct engine_ops pt_ops = {
 
 static int pt_start(struct pt_engine *eng, struct error *e)
 {
-	eng->control_fd = memfd_create("lilyvm-control", MFD_CLOEXEC);
-	if (eng->control_fd < 0 || ftruncate(eng->control_fd, CHILD_CONTROL_SIZE))
+	eng->control_fd = memfd_sealed("lilyvm-control", CHILD_CONTROL_SIZE, false);
+	if (eng->control_fd < 0)
 		return fail(e, ST_HOST, "user-mode engine: memfd_create: %s; "
 			    "raise the limit of descriptors (ulimit -n)", strerror(errno));
 	eng->control = mmap(NULL, CHILD_CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
