@@ -21,7 +21,7 @@ static const struct {
 	{ "clone", SYS_clone },
 	{ "memfd_create", SYS_memfd_create }, { "modify_ldt", SYS_modify_ldt },
 	{ "ptrace", SYS_ptrace }, { "rseq", SYS_rseq },
-	{ "sched_setaffinity", SYS_sched_setaffinity },
+	{ "sched_setaffinity", SYS_sched_setaffinity }, { "seccomp", SYS_seccomp },
 	{ "timer_create", SYS_timer_create },
 };
 

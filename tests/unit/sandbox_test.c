@@ -121,13 +121,12 @@ START_TEST(traced)
 }
 END_TEST
 
-/* futex: WAIT and WAKE are 0 and 1; prctl: PR_SET_PDEATHSIG is 1; seccomp: setting a filter
- * is 1. */
+/* futex: WAIT and WAKE are 0 and 1; prctl: PR_SET_PDEATHSIG is 1. */
 START_TEST(handoff)
 {
 	static const long allowed[] = {
 		SYS_munmap, SYS_mprotect, SYS_exit_group, SYS_futex, SYS_getppid, SYS_close_range,
-		SYS_sigaltstack, SYS_rt_sigprocmask, SYS_prctl, SYS_seccomp,
+		SYS_sigaltstack, SYS_rt_sigprocmask, SYS_prctl,
 		SYS_modify_ldt, -1,
 	};
 

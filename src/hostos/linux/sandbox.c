@@ -7,6 +7,7 @@
 #include "hostos/linux/leftovers.h"
 #include "hostos/linux/sandbox_filter.h"
 #include "hostos/linux/threads.h"
+#include "layout.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,6 +22,8 @@
 /* What the process itself may come to need, beside snapshots: records of code, buffers of
  * libslirp, stacks. */
 #define OWN_DATA (512ull << 20)
+/* Its addresses: the C library reserves 64 MiB for each of its heaps. */
+#define OWN_ADDRESSES (2ull << 30)
 /* Descriptors beyond those that are open: the engine's, clients'. */
 #define MORE_FDS 32
 #define INHERITED_MAX 256
@@ -99,32 +102,42 @@ static void limit(int what, rlim_t most)
 	setrlimit(what, &now);
 }
 
-/* Private memory that can be written, of this process; 0: unknown. */
-static uint64_t data_size(void)
+/* Bytes of memory that this process has now. */
+struct size {
+	unsigned long long all;		/* of addresses, as RLIMIT_AS counts */
+	unsigned long long data;	/* private and writable, as RLIMIT_DATA counts */
+};
+
+static bool get_size(struct size *s)
 {
 	FILE *f = fopen("/proc/self/status", "re");
-	unsigned long long kb = 0;
 	char line[256];
+	int found = 0;
 
 	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "VmData: %llu kB", &kb) == 1)
-			break;
+		found += sscanf(line, "VmSize: %llu kB", &s->all) == 1 ||
+			 sscanf(line, "VmData: %llu kB", &s->data) == 1;
 	if (f)
 		fclose(f);
-	return kb << 10;
+	s->all <<= 10;
+	s->data <<= 10;
+	return found == 2;
 }
 
 static void set_limits(const struct host_sandbox *s)
 {
-	uint64_t data = data_size();
+	struct size now;
 
 	if (!getenv("LILYVM_CORE"))
 		limit(RLIMIT_CORE, 0);
 	if (!s->user_net)
 		limit(RLIMIT_NOFILE, (rlim_t)each_fd(NULL) + 1 + MORE_FDS);
-	/* Guest RAM is shared memory and has its size. */
-	if (data)
-		limit(RLIMIT_DATA, data + OWN_DATA + s->memory);
+	if (!get_size(&now))
+		return;
+	/* Guest RAM is shared memory and has its size; but each view of it takes page tables,
+	 * and there is need for one. */
+	limit(RLIMIT_DATA, now.data + OWN_DATA + s->memory);
+	limit(RLIMIT_AS, now.all + LOW_END + OWN_ADDRESSES + s->memory);
 }
 
 /* ---- the steps ---- */

@@ -180,7 +180,8 @@ static const struct rule child[] = {
 	{ SCMP_SYS(rt_sigprocmask), HANDOFF, 0, { { 0 } } },
 	{ SCMP_SYS(prctl), HANDOFF, 1, { INT(0, PR_SET_PDEATHSIG) } },
 	{ SCMP_SYS(prctl), HANDOFF, 1, { INT(0, PR_SET_SYSCALL_USER_DISPATCH) } },
-	{ SCMP_SYS(seccomp), HANDOFF, 1, { INT(0, SECCOMP_SET_MODE_FILTER) } },
+	{ SCMP_SYS(seccomp), HANDOFF, 2, { INT(0, SECCOMP_SET_MODE_FILTER),
+					   IS(1, SECCOMP_FILTER_FLAG_SPEC_ALLOW) } },
 };
 
 /* ---- building ---- */
