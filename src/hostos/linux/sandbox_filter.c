@@ -231,6 +231,11 @@ static unsigned given(const struct host_sandbox *s)
 	       (!strcmp(s->engine, "ptrace") ? PTRACE : HANDOFF);
 }
 
+/* libslirp asks for one when the host has no echo sockets for users, and can do without. */
+static const struct scmp_arg_cmp raw_socket[] = {
+	INT(0, AF_INET), BITS(1, 0xffffffff & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_RAW),
+};
+
 static int build(scmp_filter_ctx ctx, const struct host_sandbox *s)
 {
 	const unsigned what = given(s);
@@ -239,10 +244,9 @@ static int build(scmp_filter_ctx ctx, const struct host_sandbox *s)
 	if ((err = ADD(ctx, common, what)) || (err = ADD(ctx, user_net, what)) ||
 	    (err = ADD(ctx, tracing, what)) || (err = add_own(ctx, s->ram)))
 		return err;
-	/* libslirp asks for it when the host has no echo sockets for users. */
-	return s->connects ? -seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 2,
-					       SCMP_A0(SCMP_CMP_EQ, AF_INET),
-					       SCMP_A1(SCMP_CMP_EQ, SOCK_RAW)) : 0;
+	if (!s->connects)
+		return 0;
+	return -seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 2, raw_socket);
 }
 
 /* Names for the report; they last as long as the process. */
