@@ -173,6 +173,7 @@ static const struct rule child[] = {
 	{ SCMP_SYS(clone), HANDOFF, 1, { IS(0, CLONE_MAPPER) } },
 	{ SCMP_SYS(futex), HANDOFF, 1, { INT(1, FUTEX_WAIT) } },
 	{ SCMP_SYS(futex), HANDOFF, 1, { INT(1, FUTEX_WAKE) } },
+	{ SCMP_SYS(sched_yield), HANDOFF, 0, { { 0 } } },
 	{ SCMP_SYS(write), HANDOFF, 1, { INT(0, HO_ACK_FD) } },
 	{ SCMP_SYS(getppid), HANDOFF, 0, { { 0 } } },
 	{ SCMP_SYS(close_range), HANDOFF, 0, { { 0 } } },
