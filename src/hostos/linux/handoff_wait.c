@@ -303,6 +303,8 @@ void ho_batch(struct ho_space *us)
 	if (us->queued && !us->dead) {
 		eng->base.stats.batches++;
 		start = __rdtsc();
+		/* Of a run that a kick prevented. */
+		us->control->adds = 0;
 		store_go(&us->control->map_go, ++us->map_go);
 		futex(&us->control->map_go, FUTEX_WAKE, 1, NULL);
 		if (!wait_ack(eng, us, &ack)) {
