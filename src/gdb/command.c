@@ -214,7 +214,7 @@ static bool get_point(struct packet_reader *r, struct point *p)
 	uint64_t type, addr, len;
 
 	if (!packet_get_number(r, &type) || !packet_get(r, ",") || !get_range(r, &addr, &len) ||
-	    packet_left(r) || type > GP_ACCESS || addr > UINT32_MAX || len > UINT32_MAX)
+	    packet_left(r) || type > UINT32_MAX || addr > UINT32_MAX || len > UINT32_MAX)
 		return false;
 	*p = (struct point){ .type = (enum gdb_point)type, .addr = (uint32_t)addr,
 			     .len = (uint32_t)len };
@@ -227,6 +227,8 @@ static bool insert_point(struct gdb *g, struct packet_reader *r)
 
 	if (!get_point(r, &p))
 		return reply(g, E_ARGUMENT);
+	if (p.type > GP_ACCESS)
+		return nothing(g, r);
 	p.any_space = g->any_space;
 	return reply(g, points_insert(&g->points, g->vm, &p) ? "OK" : E_ARGUMENT);
 }
@@ -237,6 +239,8 @@ static bool remove_point(struct gdb *g, struct packet_reader *r)
 
 	if (!get_point(r, &p))
 		return reply(g, E_ARGUMENT);
+	if (p.type > GP_ACCESS)
+		return nothing(g, r);
 	/* Removing twice is as good as once. */
 	points_remove(&g->points, &p);
 	return reply(g, "OK");

@@ -301,7 +301,9 @@ START_TEST(points)
 	ck_assert_uint_eq(vm.removes, 5);
 	ck_assert_uint_eq(vm.inserts, 7);
 	ck_assert_str_eq(answer("z2,0,4"), "OK");
-	ck_assert_str_eq(answer("Z5,0,4"), "E22");
+	ck_assert_str_eq(answer("Z5,0,4"), "");
+	ck_assert_str_eq(answer("z5,0,4"), "");
+	ck_assert_str_eq(answer("Z100000000,0,4"), "E22");
 	ck_assert_str_eq(answer("Z0,100000000,1"), "E22");
 	ck_assert_str_eq(answer("Z0,0,100000000"), "E22");
 	ck_assert_str_eq(answer("Z0,0"), "E22");
