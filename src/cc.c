@@ -28,17 +28,31 @@ static const char help[] =
 	"Runs the compiler (gcc if none is named) with lilyvm-as as its assembler.\n"
 	"  --lilyvm-user=TYPE:PATTERN  code that is left as it is: TYPE is file, section\n"
 	"                              or symbol; can be repeated\n"
+	"  --link-device=ne2000,port=PORT,irq=IRQ[,files=PATTERN][,system=NAME|,headers=DIR]\n"
+	"                              [,generic]\n"
+	"                              sources of PATTERN have the device's code in the place\n"
+	"                              of their port accesses\n"
 	"  --lilyvm-verbose            say for each file what was rewritten\n"
 	"  --lilyvm-as=PROGRAM         the assembler behind lilyvm-as\n"
 	"  --lilyvm-version            print the version\n"
 	"  --lilyvm-help               print this\n"
 	"See lilyvm-cc(1).\n";
 
+/* --link-device */
+struct link {
+	bool on, generic;
+	unsigned long port, irq;
+	const char *files;	/* pattern; NULL: all */
+	const char *system;	/* a directory of headers-stub, */
+	const char *headers;	/* or one of another place */
+};
+
 struct job {
 	const char *compiler;
 	char **args;		/* the compiler's own arguments */
 	int nargs;
 	char *user;		/* patterns, one a line */
+	struct link link;
 	bool done;
 };
 
@@ -61,8 +75,59 @@ static int add_user(struct job *j, const char *pattern, struct error *e)
 	return 0;
 }
 
-static int own_option(struct job *j, const char *a, struct error *e)
+/* A number for one of the options: whatever base C reads. */
+static bool link_number(const char *text, unsigned long max, unsigned long *v)
 {
+	char *end;
+
+	*v = strtoul(text, &end, 0);
+	return end != text && !*end && *v <= max;
+}
+
+static bool link_word(struct link *l, const char *word)
+{
+	if (!strncmp(word, "port=", 5))
+		return link_number(word + 5, 0xffe0, &l->port) && l->port;
+	if (!strncmp(word, "irq=", 4))
+		return link_number(word + 4, 15, &l->irq) && l->irq;
+	if (!strncmp(word, "files=", 6))
+		l->files = word + 6;
+	else if (!strncmp(word, "system=", 7))
+		l->system = word + 7;
+	else if (!strncmp(word, "headers=", 8))
+		l->headers = word + 8;
+	else if (!strcmp(word, "generic"))
+		l->generic = true;
+	else
+		return false;
+	return true;
+}
+
+static int link_option(struct job *j, char *value, struct error *e)
+{
+	struct link l = { .on = true, .system = "linux-6.1" };
+	char *rest = value, *word = strsep(&rest, ",");
+
+	if (j->link.on)
+		return fail(e, ST_USAGE, "--link-device: one device can be linked; leave the others "
+			    "out");
+	if (strcmp(word, "ne2000"))
+		return fail(e, ST_USAGE, "--link-device=%s: unknown device; it can be ne2000", word);
+	while ((word = strsep(&rest, ",")))
+		if (!link_word(&l, word))
+			return fail(e, ST_USAGE, "--link-device: '%s' is not understood; see "
+				    "--lilyvm-help", word);
+	if (!l.port || !l.irq)
+		return fail(e, ST_USAGE, "--link-device: port= and irq= are wanted: what the VM's "
+			    "device has");
+	j->link = l;
+	return 0;
+}
+
+static int own_option(struct job *j, char *a, struct error *e)
+{
+	if (!strncmp(a, "--link-device=", 14))
+		return link_option(j, a + 14, e);
 	if (!strncmp(a, "--lilyvm-user=", 14))
 		return add_user(j, a + 14, e);
 	if (!strncmp(a, "--lilyvm-as=", 12)) {
@@ -127,9 +192,10 @@ static bool takes_value(const char *option)
 
 /*
  * lilyvm-as sees a temporary file only: patterns are for its source's name.  What is
- * compiled from /dev/null or standard input is a probe of the compiler.
+ * compiled from /dev/null or standard input is a probe of the compiler.  Returns the name,
+ * or NULL.
  */
-static void name_source(const struct job *j)
+static const char *name_source(const struct job *j)
 {
 	const char *source = NULL;
 	unsigned count = 0;
@@ -154,6 +220,7 @@ static void name_source(const struct job *j)
 		setenv("LILYVM_SOURCE", source, 1);
 	else
 		unsetenv("LILYVM_SOURCE");
+	return count == 1 ? source : NULL;
 }
 
 /* A cross compiler, i686-linux-gnu-gcc, has its own i686-linux-gnu-as. */
@@ -195,10 +262,43 @@ static int find_as_dir(char *dir, size_t size, struct error *e)
 	return fail(e, ST_NOINPUT, "%s is missing; install LilyVM again", as);
 }
 
+/* Whether the device is linked with this source. */
+static bool links(const struct job *j, const char *source)
+{
+	if (!j->link.on || !source)
+		return false;
+	return !j->link.files || text_user_match_file(j->link.files, source);
+}
+
+#define LINK_OPTIONS 6
+
+/* The options for headers-stub in front of the guest's headers; dir is the one of
+ * find_as_dir(), where headers-stub and the emulators' headers (chips) are, too. */
+static int add_link(const struct link *l, const char *dir, const char *argv[])
+{
+	static char text[LINK_OPTIONS][4200];
+	int n = 0;
+
+	if (l->headers)
+		snprintf(text[n++], sizeof(text[0]), "-I%s", l->headers);
+	else
+		snprintf(text[n++], sizeof(text[0]), "-I%s/headers-stub/%s", dir, l->system);
+	snprintf(text[n++], sizeof(text[0]), "-I%s/headers-stub/common", dir);
+	snprintf(text[n++], sizeof(text[0]), "-I%s/chips", dir);
+	snprintf(text[n++], sizeof(text[0]), "-DLILY_LINK_NE2000_PORT=%#lx", l->port);
+	snprintf(text[n++], sizeof(text[0]), "-DLILY_LINK_NE2000_IRQ=%lu", l->irq);
+	if (l->generic)
+		snprintf(text[n++], sizeof(text[0]), "-DLILY_LINK_GENERIC");
+	for (int i = 0; i < n; i++)
+		argv[i] = text[i];
+	return n;
+}
+
 static int become_compiler(const struct job *j, struct error *e)
 {
-	const char **argv = calloc((size_t)j->nargs + 4, sizeof(*argv));
+	const char **argv = calloc((size_t)j->nargs + 4 + LINK_OPTIONS, sizeof(*argv));
 	char dir[4096], option[4100];
+	const char *source;
 	int n = 0;
 
 	if (!argv)
@@ -210,11 +310,13 @@ static int become_compiler(const struct job *j, struct error *e)
 	argv[n++] = option;
 	if (is_clang(j->compiler))
 		argv[n++] = "-fno-integrated-as";
+	source = name_source(j);
+	if (links(j, source))
+		n += add_link(&j->link, dir, argv + n);
 	for (int i = 0; i < j->nargs; i++)
 		argv[n++] = j->args[i];
 	if (j->user)
 		setenv("LILYVM_USER", j->user, 1);
-	name_source(j);
 	name_assembler(j);
 	return host_become(argv, e);
 }
@@ -229,7 +331,7 @@ static int run(struct job *j, int argc, char **argv, struct error *e)
 	j->args = argv;
 	/* Kernel makefiles put their options anywhere: ours may be among them. */
 	for (int i = 1; i < argc && !j->done; i++) {
-		if (!strncmp(argv[i], "--lilyvm-", 9)) {
+		if (!strncmp(argv[i], "--lilyvm-", 9) || !strncmp(argv[i], "--link-device=", 14)) {
 			if (own_option(j, argv[i], e) < 0)
 				return -1;
 		} else {

@@ -10,37 +10,37 @@
 #define ID0 0x50u
 #define ID1 0x70u
 
-static void update_irq(struct ne2000 *n)
+void ne2000_sync(struct ne2000 *n)
 {
-	n->s->irq(n->s->ctx, (n->isr & n->imr & ~NE2000_ISR_RST & 0xff) != 0);
+	uint8_t level = ne2000_level(n->c);
+
+	if (level == n->level)
+		return;
+	n->level = level;
+	n->s->irq(n->s->ctx, level);
 }
 
 static void raise(struct ne2000 *n, uint8_t isr)
 {
-	n->isr |= isr;
-	update_irq(n);
-}
-
-static bool stopped(const struct ne2000 *n)
-{
-	return n->cr & NE2000_CR_STP;
+	n->c->isr |= isr;
+	ne2000_sync(n);
 }
 
 /* Tally counters stop at C0H; from 80H on they interrupt (10.4). */
 static void count(struct ne2000 *n, unsigned which)
 {
-	if (n->tally[which] < 0xc0)
-		n->tally[which]++;
-	if (n->tally[which] & 0x80)
+	if (n->c->tally[which] < 0xc0)
+		n->c->tally[which]++;
+	if (n->c->tally[which] & 0x80)
 		raise(n, NE2000_ISR_CNT);
 }
 
 /* A waiting frame may have got room. */
 static void ask_again(struct ne2000 *n)
 {
-	if (!n->refused)
+	if (!n->c->refused)
 		return;
-	n->refused = false;
+	n->c->refused = false;
 	n->s->net_ready(n->s->ctx);
 }
 
@@ -51,23 +51,23 @@ static uint8_t mem_read(const struct ne2000 *n, uint16_t at)
 	if (at < NE2000_PROM)
 		return n->prom[at];
 	if (at - NE2000_RAM_START < NE2000_RAM)
-		return n->ram[at - NE2000_RAM_START];
+		return n->c->ram[at - NE2000_RAM_START];
 	return 0xff;
 }
 
 static void mem_write(struct ne2000 *n, uint16_t at, uint8_t v)
 {
 	if (at - NE2000_RAM_START < NE2000_RAM)
-		n->ram[at - NE2000_RAM_START] = v;
+		n->c->ram[at - NE2000_RAM_START] = v;
 }
 
 /* Remote DMA (chapter 9). */
 
 static void dma_step(struct ne2000 *n)
 {
-	if (++n->crda == n->pstop * PAGE)
-		n->crda = (uint16_t)(n->pstart * PAGE);
-	if (--n->rbcr == 0)
+	if (++n->c->crda == n->c->pstop * PAGE)
+		n->c->crda = (uint16_t)(n->c->pstart * PAGE);
+	if (--n->c->rbcr == 0)
 		raise(n, NE2000_ISR_RDC);
 }
 
@@ -75,18 +75,18 @@ static void dma_step(struct ne2000 *n)
  * makes two transfers of an access that is wider than the port. */
 static unsigned dma_bytes(const struct ne2000 *n, unsigned size)
 {
-	return n->dcr & NE2000_DCR_WTS && size < 2 ? 2 : size;
+	return n->c->dcr & NE2000_DCR_WTS && size < 2 ? 2 : size;
 }
 
-uint32_t ne2000_data_in(struct ne2000 *n, unsigned size)
+static uint32_t data_in(struct ne2000 *n, unsigned size)
 {
 	uint32_t v = 0;
 
 	for (unsigned i = 0; i < dma_bytes(n, size); i++) {
 		uint8_t byte = 0xff;
 
-		if (n->rbcr) {
-			byte = mem_read(n, n->crda);
+		if (n->c->rbcr) {
+			byte = mem_read(n, n->c->crda);
 			dma_step(n);
 		}
 		if (i < size)
@@ -95,10 +95,10 @@ uint32_t ne2000_data_in(struct ne2000 *n, unsigned size)
 	return v;
 }
 
-void ne2000_data_out(struct ne2000 *n, unsigned size, uint32_t v)
+static void data_out(struct ne2000 *n, unsigned size, uint32_t v)
 {
-	for (unsigned i = 0; i < dma_bytes(n, size) && n->rbcr; i++) {
-		mem_write(n, n->crda, (uint8_t)(v >> (8 * i)));
+	for (unsigned i = 0; i < dma_bytes(n, size) && n->c->rbcr; i++) {
+		mem_write(n, n->c->crda, (uint8_t)(v >> (8 * i)));
 		dma_step(n);
 	}
 }
@@ -109,10 +109,10 @@ void ne2000_data_out(struct ne2000 *n, unsigned size, uint32_t v)
 static bool wanted(const struct ne2000 *n, const uint8_t *dest)
 {
 	if (ether_is_broadcast(dest))
-		return n->rcr & NE2000_RCR_AB;
+		return n->c->rcr & NE2000_RCR_AB;
 	if (ether_is_multicast(dest))
-		return (n->rcr & NE2000_RCR_AM) && ether_in_hash(n->mar, dest);
-	return (n->rcr & NE2000_RCR_PRO) || ether_same(dest, n->par);
+		return (n->c->rcr & NE2000_RCR_AM) && ether_in_hash(n->c->mar, dest);
+	return (n->c->rcr & NE2000_RCR_PRO) || ether_same(dest, n->c->par);
 }
 
 /* Writes to the ring at byte `at` of the local memory and returns where it ends. */
@@ -124,22 +124,37 @@ static uint16_t ring_write(struct ne2000 *n, uint16_t at, const uint8_t *p, uint
 		if (part > len)
 			part = len;
 		if (at - NE2000_RAM_START < NE2000_RAM)
-			__builtin_memcpy(&n->ram[at - NE2000_RAM_START], p, part);
+			__builtin_memcpy(&n->c->ram[at - NE2000_RAM_START], p, part);
 		p += part;
 		len -= part;
 		at = (uint16_t)(at + part);
-		if (at == n->pstop * PAGE)
-			at = (uint16_t)(n->pstart * PAGE);
+		if (at == n->c->pstop * PAGE)
+			at = (uint16_t)(n->c->pstart * PAGE);
 	}
 	return at;
 }
 
 static void missed(struct ne2000 *n, uint8_t isr)
 {
-	n->rsr = NE2000_RSR_MPA;
+	n->c->rsr = NE2000_RSR_MPA;
 	count(n, 2);
 	if (isr)
 		raise(n, isr);
+}
+
+/* A linked driver tells it by `released`, and asks `armed`. */
+static void heed_release(struct ne2000 *n)
+{
+	if (n->c->released)
+		reminder_read(&n->reminder);
+	n->c->released = 0;
+}
+
+static void arm(struct ne2000 *n)
+{
+	heed_release(n);
+	reminder_arm(&n->reminder, n->s);
+	n->c->armed = n->reminder.armed;
 }
 
 /* The frame fits: header, frame, padding, room for the FCS. */
@@ -149,44 +164,32 @@ static void store(struct ne2000 *n, const uint8_t *frame, uint32_t len, uint32_t
 	uint32_t padded = len < ETHER_MIN ? ETHER_MIN : len;
 	uint32_t count_field = padded + ETHER_FCS;
 	uint8_t header[RING_HEADER];
-	unsigned next = n->curr + pages;
-	uint16_t at = (uint16_t)(n->curr * PAGE);
+	unsigned next = n->c->curr + pages;
+	uint16_t at = (uint16_t)(n->c->curr * PAGE);
 
-	if (next >= n->pstop)
-		next -= (unsigned)(n->pstop - n->pstart);
-	n->rsr = NE2000_RSR_PRX | (ether_is_multicast(frame) ? NE2000_RSR_PHY : 0);
-	header[0] = n->rsr;
+	if (next >= n->c->pstop)
+		next -= (unsigned)(n->c->pstop - n->c->pstart);
+	n->c->rsr = NE2000_RSR_PRX | (ether_is_multicast(frame) ? NE2000_RSR_PHY : 0);
+	header[0] = n->c->rsr;
 	header[1] = (uint8_t)next;
 	header[2] = (uint8_t)count_field;
 	header[3] = (uint8_t)(count_field >> 8);
 	at = ring_write(n, at, header, RING_HEADER);
 	at = ring_write(n, at, frame, len);
 	ring_write(n, at, zeros, padded - len);
-	n->curr = (uint8_t)next;
-	reminder_arm(&n->reminder, n->s);
+	n->c->curr = (uint8_t)next;
+	arm(n);
 	raise(n, NE2000_ISR_PRX);
-}
-
-/* The pages of the ring that the driver has not released. */
-static int ring_used(const struct ne2000 *n)
-{
-	int used = n->curr - n->bnry;
-
-	return used < 0 ? used + n->pstop - n->pstart : used;
-}
-
-/* Most drivers keep BNRY one page behind the next frame. */
-static bool ring_holds_frames(const struct ne2000 *n)
-{
-	return ring_used(n) > 1;
 }
 
 void ne2000_timer(struct ne2000 *n)
 {
+	ne2000_sync(n);
 	reminder_fired(&n->reminder);
-	if (stopped(n) || !ring_holds_frames(n))
+	n->c->armed = 0;
+	if (ne2000_stopped(n->c) || !ne2000_ring_holds_frames(n->c))
 		return;
-	reminder_arm(&n->reminder, n->s);
+	arm(n);
 	raise(n, NE2000_ISR_PRX);
 }
 
@@ -194,24 +197,25 @@ bool ne2000_net_receive(struct ne2000 *n, const uint8_t *frame, uint32_t len)
 {
 	uint32_t padded = len < ETHER_MIN ? ETHER_MIN : len;
 	uint32_t pages = (RING_HEADER + padded + ETHER_FCS + PAGE - 1) / PAGE;
-	int ring = n->pstop - n->pstart;
+	int ring = n->c->pstop - n->c->pstart;
 
+	ne2000_sync(n);
 	/* In loopback the receiver hears the transmitter only. */
-	if (stopped(n) || (n->tcr & NE2000_TCR_LB) || len < ETHER_HEADER || len > ETHER_MAX ||
+	if (ne2000_stopped(n->c) || (n->c->tcr & NE2000_TCR_LB) || len < ETHER_HEADER || len > ETHER_MAX ||
 	    !wanted(n, frame))
 		return true;
-	if (n->rcr & NE2000_RCR_MON) {
+	if (n->c->rcr & NE2000_RCR_MON) {
 		missed(n, 0);
 		return true;
 	}
 	/* One that will never fit. */
-	if (n->curr < n->pstart || n->curr >= n->pstop || (int)pages >= ring) {
+	if (n->c->curr < n->c->pstart || n->c->curr >= n->c->pstop || (int)pages >= ring) {
 		missed(n, NE2000_ISR_OVW);
 		return true;
 	}
 	/* CURR must not reach BNRY: that would be an empty ring. */
-	if ((int)pages >= ring - ring_used(n)) {
-		n->refused = true;
+	if ((int)pages >= ring - ne2000_ring_used(n->c)) {
+		n->c->refused = true;
 		return false;
 	}
 	store(n, frame, len, pages);
@@ -223,14 +227,14 @@ bool ne2000_net_receive(struct ne2000 *n, const uint8_t *frame, uint32_t len)
 /* The frame at TPSR, or NULL if it does not lie in the RAM. */
 static uint8_t *transmit_frame(struct ne2000 *n)
 {
-	unsigned at = n->tpsr * PAGE - NE2000_RAM_START;
+	unsigned at = n->c->tpsr * PAGE - NE2000_RAM_START;
 
-	return at < NE2000_RAM && n->tbcr <= NE2000_RAM - at ? &n->ram[at] : NULL;
+	return at < NE2000_RAM && n->c->tbcr <= NE2000_RAM - at ? &n->c->ram[at] : NULL;
 }
 
 static void fifo_put(struct ne2000 *n, unsigned *at, uint8_t v)
 {
-	n->fifo[(*at)++ % 8] = v;
+	n->c->fifo[(*at)++ % 8] = v;
 }
 
 /*
@@ -242,8 +246,8 @@ static void fifo_put(struct ne2000 *n, unsigned *at, uint8_t v)
 static uint8_t loop_back(struct ne2000 *n, const uint8_t *frame)
 {
 	static const uint8_t tsr[] = { 0, 0x53, 0x43, 0x03 };
-	bool own_crc = n->tcr & NE2000_TCR_CRC, good = false;
-	uint32_t len = n->tbcr, crc = ~ether_crc(~0u, frame, len);
+	bool own_crc = n->c->tcr & NE2000_TCR_CRC, good = false;
+	uint32_t len = n->c->tbcr, crc = ~ether_crc(~0u, frame, len);
 	unsigned at = 0;
 
 	if (own_crc && len >= ETHER_FCS)
@@ -256,32 +260,32 @@ static uint8_t loop_back(struct ne2000 *n, const uint8_t *frame)
 	fifo_put(n, &at, (uint8_t)len);
 	fifo_put(n, &at, (uint8_t)(len >> 8));
 	fifo_put(n, &at, (uint8_t)(len >> 8));
-	n->fifo_at = 0;
-	n->rsr = NE2000_RSR_PRX;
-	if (n->tbcr >= ETHER_ADDR && wanted(n, frame)) {
-		n->rsr = good ? NE2000_RSR_PRX : NE2000_RSR_CRC;
+	n->c->fifo_at = 0;
+	n->c->rsr = NE2000_RSR_PRX;
+	if (n->c->tbcr >= ETHER_ADDR && wanted(n, frame)) {
+		n->c->rsr = good ? NE2000_RSR_PRX : NE2000_RSR_CRC;
 		if (ether_is_multicast(frame))
-			n->rsr |= NE2000_RSR_PHY;
+			n->c->rsr |= NE2000_RSR_PHY;
 	}
-	return tsr[(n->tcr & NE2000_TCR_LB) >> 1];
+	return tsr[(n->c->tcr & NE2000_TCR_LB) >> 1];
 }
 
 static void transmitted(struct ne2000 *n, uint8_t tsr)
 {
 	n->unsent = false;
-	n->cr &= (uint8_t)~NE2000_CR_TXP;
-	n->tsr = tsr;
+	n->c->cr &= (uint8_t)~NE2000_CR_TXP;
+	n->c->tsr = tsr;
 	raise(n, NE2000_ISR_PTX);
 }
 
 static void transmit(struct ne2000 *n)
 {
 	uint8_t *frame = transmit_frame(n);
-	struct dev_iovec iov = { frame, n->tbcr };
+	struct dev_iovec iov = { frame, n->c->tbcr };
 
 	n->unsent = false;
-	if (n->tcr & NE2000_TCR_LB) {
-		transmitted(n, frame && !(n->dcr & NE2000_DCR_LS) ? loop_back(n, frame) :
+	if (n->c->tcr & NE2000_TCR_LB) {
+		transmitted(n, frame && !(n->c->dcr & NE2000_DCR_LS) ? loop_back(n, frame) :
 			    NE2000_TSR_PTX);
 		return;
 	}
@@ -295,6 +299,7 @@ static void transmit(struct ne2000 *n)
 
 void ne2000_net_sendable(struct ne2000 *n)
 {
+	ne2000_sync(n);
 	if (n->unsent)
 		transmit(n);
 }
@@ -306,16 +311,16 @@ static void command(struct ne2000 *n, uint8_t v)
 	const uint8_t state = NE2000_CR_STP | NE2000_CR_STA;
 
 	if (!(v & state))
-		v |= n->cr & state;
+		v |= n->c->cr & state;
 	/* TXP is cleared by the end of the transmission only, or by a stop. */
-	n->cr = v & NE2000_CR_STP ? (uint8_t)(v & ~NE2000_CR_TXP) : v | (n->cr & NE2000_CR_TXP);
-	if (stopped(n)) {
+	n->c->cr = v & NE2000_CR_STP ? (uint8_t)(v & ~NE2000_CR_TXP) : v | (n->c->cr & NE2000_CR_TXP);
+	if (ne2000_stopped(n->c)) {
 		n->unsent = false;
-		n->isr |= NE2000_ISR_RST;
+		n->c->isr |= NE2000_ISR_RST;
 		return;
 	}
-	n->isr &= (uint8_t)~NE2000_ISR_RST;
-	if ((v & DMA) && !(v & NE2000_CR_ABORT) && !n->rbcr)
+	n->c->isr &= (uint8_t)~NE2000_ISR_RST;
+	if ((v & DMA) && !(v & NE2000_CR_ABORT) && !n->c->rbcr)
 		raise(n, NE2000_ISR_RDC);
 	if ((v & NE2000_CR_TXP) && !n->unsent)
 		transmit(n);
@@ -323,73 +328,51 @@ static void command(struct ne2000 *n, uint8_t v)
 
 static uint8_t page0_in(struct ne2000 *n, unsigned reg)
 {
+	uint32_t plain;
 	uint8_t v;
 
+	if (ne2000_page0_get(n->c, reg, &plain))
+		return (uint8_t)plain;
 	switch (reg) {
 	case 1: return 0;				/* CLDA: between frames, CURR's page */
-	case 2: return n->curr;
-	case 3: return n->bnry;
-	case 4: return n->tsr;
+	case 2: return n->c->curr;
 	case 5: return 0;				/* NCR: no collisions */
-	case 6: return n->fifo[n->fifo_at++ % 8];
-	case 7: return n->isr;
-	case 8: return (uint8_t)n->crda;
-	case 9: return (uint8_t)(n->crda >> 8);
+	case 6: return n->c->fifo[n->c->fifo_at++ % 8];
 	case 10: return ID0;
 	case 11: return ID1;
-	case 12: return n->rsr | (n->rcr & NE2000_RCR_MON || stopped(n) ? NE2000_RSR_DIS : 0);
+	case 12:
+		return n->c->rsr |
+		       (n->c->rcr & NE2000_RCR_MON || ne2000_stopped(n->c) ? NE2000_RSR_DIS : 0);
 	default:					/* reading clears a tally */
-		v = n->tally[reg - 13];
-		n->tally[reg - 13] = 0;
+		v = n->c->tally[reg - 13];
+		n->c->tally[reg - 13] = 0;
 		return v;
 	}
 }
 
 static void release(struct ne2000 *n, uint8_t page)
 {
-	n->bnry = page;
-	reminder_read(&n->reminder);
-	if (!stopped(n) && ring_holds_frames(n))
-		reminder_arm(&n->reminder, n->s);
+	ne2000_release(n->c, page);
+	heed_release(n);
+	if (!ne2000_stopped(n->c) && ne2000_ring_holds_frames(n->c))
+		arm(n);
 }
 
 static void page0_out(struct ne2000 *n, unsigned reg, uint8_t v)
 {
 	switch (reg) {
-	case 1: n->pstart = v; break;
-	case 2: n->pstop = v; break;
 	case 3: release(n, v); break;
-	case 4: n->tpsr = v; break;
-	case 5: n->tbcr = (uint16_t)((n->tbcr & 0xff00) | v); break;
-	case 6: n->tbcr = (uint16_t)((n->tbcr & 0xff) | v << 8); break;
-	case 7: n->isr &= (uint8_t)~v | NE2000_ISR_RST; update_irq(n); break;
-	case 8: n->crda = (uint16_t)((n->crda & 0xff00) | v); break;
-	case 9: n->crda = (uint16_t)((n->crda & 0xff) | v << 8); break;
-	case 10: n->rbcr = (uint16_t)((n->rbcr & 0xff00) | v); break;
-	case 11: n->rbcr = (uint16_t)((n->rbcr & 0xff) | v << 8); break;
-	case 12: n->rcr = v; break;
-	case 13: n->tcr = v; break;
-	case 14: n->dcr = v; break;
-	case 15: n->imr = v; update_irq(n); break;
+	case 7: ne2000_clear(&n->c->isr, v & (uint8_t)~NE2000_ISR_RST); break;
+	case 15: n->c->imr = v; break;
+	default: ne2000_page0_set(n->c, reg, v);
 	}
+	ne2000_sync(n);
 	ask_again(n);
-}
-
-static uint8_t page1_in(const struct ne2000 *n, unsigned reg)
-{
-	if (reg < 7)
-		return n->par[reg - 1];
-	return reg == 7 ? n->curr : n->mar[reg - 8];
 }
 
 static void page1_out(struct ne2000 *n, unsigned reg, uint8_t v)
 {
-	if (reg < 7)
-		n->par[reg - 1] = v;
-	else if (reg == 7)
-		n->curr = v;
-	else
-		n->mar[reg - 8] = v;
+	ne2000_page1_set(n->c, reg, v);
 	ask_again(n);
 }
 
@@ -397,13 +380,13 @@ static void page1_out(struct ne2000 *n, unsigned reg, uint8_t v)
 static uint8_t page2_in(const struct ne2000 *n, unsigned reg)
 {
 	switch (reg) {
-	case 1: return n->pstart;
-	case 2: return n->pstop;
-	case 4: return n->tpsr;
-	case 12: return n->rcr | 0xc0;		/* unused bits read as ones */
-	case 13: return n->tcr | 0xe0;
-	case 14: return n->dcr | 0x80;
-	case 15: return n->imr | 0x80;
+	case 1: return n->c->pstart;
+	case 2: return n->c->pstop;
+	case 4: return n->c->tpsr;
+	case 12: return n->c->rcr | 0xc0;		/* unused bits read as ones */
+	case 13: return n->c->tcr | 0xe0;
+	case 14: return n->c->dcr | 0x80;
+	case 15: return n->c->imr | 0x80;
 	default: return 0;
 	}
 }
@@ -415,10 +398,10 @@ static uint8_t reg_in(struct ne2000 *n, unsigned reg)
 		return 0;
 	}
 	if (reg == NE2000_CR)
-		return n->cr;
-	switch (n->cr & NE2000_CR_PAGE) {
+		return n->c->cr;
+	switch (n->c->cr & NE2000_CR_PAGE) {
 	case NE2000_PAGE(0): return page0_in(n, reg);
-	case NE2000_PAGE(1): return page1_in(n, reg);
+	case NE2000_PAGE(1): return ne2000_page1_get(n->c, reg);
 	case NE2000_PAGE(2): return page2_in(n, reg);
 	default: return 0;			/* page 3 is the RTL8029's configuration */
 	}
@@ -430,14 +413,14 @@ static void reg_out(struct ne2000 *n, unsigned reg, uint8_t v)
 		command(n, v);
 		ask_again(n);
 	} else if (reg < NE2000_DATA) {
-		switch (n->cr & NE2000_CR_PAGE) {
+		switch (n->c->cr & NE2000_CR_PAGE) {
 		case NE2000_PAGE(0): page0_out(n, reg, v); break;
 		case NE2000_PAGE(1): page1_out(n, reg, v); break;
 		}
 	}
 }
 
-uint32_t ne2000_reg_in(struct ne2000 *n, unsigned reg, unsigned size)
+static uint32_t regs_in(struct ne2000 *n, unsigned reg, unsigned size)
 {
 	uint32_t v = reg_in(n, reg);
 
@@ -446,21 +429,48 @@ uint32_t ne2000_reg_in(struct ne2000 *n, unsigned reg, unsigned size)
 	return v;
 }
 
-void ne2000_reg_out(struct ne2000 *n, unsigned reg, unsigned size, uint32_t v)
+static void regs_out(struct ne2000 *n, unsigned reg, unsigned size, uint32_t v)
 {
 	for (unsigned i = 0; i < size && reg + i < NE2000_PORTS; i++)
 		reg_out(n, reg + i, (uint8_t)(v >> (8 * i)));
 }
 
+uint32_t ne2000_in(struct ne2000 *n, unsigned reg, unsigned size)
+{
+	uint32_t v;
+
+	ne2000_sync(n);
+	if (ne2000_hot_in(n->c, reg, size, &v))
+		return v;
+	return reg >> 3 == NE2000_DATA >> 3 ? data_in(n, size) : regs_in(n, reg, size);
+}
+
+void ne2000_out(struct ne2000 *n, unsigned reg, unsigned size, uint32_t v)
+{
+	ne2000_sync(n);
+	if (ne2000_hot_out(n->c, reg, size, v))
+		ne2000_sync(n);
+	else if (reg >> 3 == NE2000_DATA >> 3)
+		data_out(n, size, v);
+	else
+		regs_out(n, reg, size, v);
+}
+
+void ne2000_link(struct ne2000 *n, struct ne2000_state *c)
+{
+	*c = *n->c;
+	n->c = c;
+}
+
 void ne2000_reset(struct ne2000 *n)
 {
-	n->cr = NE2000_CR_STP | NE2000_CR_ABORT;
-	n->isr = NE2000_ISR_RST;
-	n->imr = n->rcr = n->tcr = n->dcr = 0;
-	n->tsr = n->rsr = 0;
-	n->rbcr = 0;
+	n->c->cr = NE2000_CR_STP | NE2000_CR_ABORT;
+	n->c->isr = NE2000_ISR_RST;
+	n->c->imr = n->c->rcr = n->c->tcr = n->c->dcr = 0;
+	n->c->tsr = n->c->rsr = 0;
+	n->c->rbcr = 0;
 	n->unsent = false;
-	update_irq(n);
+	ne2000_sync(n);
 	ask_again(n);
 }
 
@@ -474,6 +484,7 @@ static void prom_init(struct ne2000 *n, const uint8_t *mac)
 void ne2000_init(struct ne2000 *n, const struct dev_services *s, const uint8_t mac[ETHER_ADDR])
 {
 	*n = (struct ne2000){ .s = s };
+	n->c = &n->own;
 	prom_init(n, mac);
 	ne2000_reset(n);
 }

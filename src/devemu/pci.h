@@ -113,8 +113,8 @@ bool pci_attach(struct pci *p, unsigned devfn, struct pci_function *fn,
  * The firmware's part of bringing up the bus, as there is no BIOS: gives every
  * I/O BAR a range from 0xc000 up and every memory BAR one from PCI_MEMORY up, routes
  * PIRQA and PIRQB to interrupt 10, PIRQC and PIRQD to 11, fills in the interrupt lines,
- * enables what there is of I/O, memory and bus mastering.  Returns the mask of interrupts
- * that firmware has to set to level triggered in the ELCR (ports 0x4d0, 0x4d1).
+ * enables what there is of I/O, memory and bus mastering.  Returns the mask of interrupts that firmware has to set to level
+ * triggered in the ELCR (ports 0x4d0, 0x4d1).
  */
 uint16_t pci_assign(struct pci *p);
 

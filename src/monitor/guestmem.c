@@ -62,8 +62,10 @@ static uint8_t *page_of(struct vm *vm, gva_t a, uint32_t how, gpa_t *gpa, struct
 	if (t->tag == (page | TAG_VALID | how) && t->generation == vm->tlb.generation)
 		return t->page;
 	f->vector = VEC_NONE;
-	/* Rewritten code may read the virtual-CPU page with any instruction. */
-	own = vm->rt.abi && !how && page == RT_VCPU;
+	/* Rewritten code may read the virtual-CPU page with any instruction, and use the
+	 * state of what it has linked. */
+	own = (vm->rt.abi && !how && page == RT_VCPU) ||
+	      (!(how & (ACC_USER | ACC_EXEC)) && runtime_linked(&vm->rt, page));
 	if (!mmu_translate(vm, a, how, &w, f))
 		return own ? runtime_at(vm, page) : NULL;
 	p = gmem_ram(vm, w.pa, PAGE_SIZE);

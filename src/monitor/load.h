@@ -25,6 +25,13 @@ struct image_section {
 /* A function or label of the symbol table, sorted by address. */
 struct image_symbol { uint32_t addr; uint32_t size; const char *name; };
 
+/* The device that a kernel has linked (lilyvm-cc --link-device). */
+struct image_link {
+	uint32_t device;	/* RT_LINK_*; 0: none */
+	uint32_t layout;	/* version of its state's layout */
+	uint32_t port, irq;
+};
+
 struct image {
 	enum image_kind kind;
 	const char *path;
@@ -41,6 +48,7 @@ struct image {
 	uint32_t setup_size;	/* bzImage: bytes of real-mode setup */
 	uint16_t protocol;	/* bzImage: boot protocol version */
 	uint32_t runtime_abi;	/* built with lilyvm-cc for that version of runtime/abi.h; 0: not */
+	struct image_link link;
 };
 
 /* Reads and recognizes a kernel file; 0, or -1 with *e. Any input is safe. */

@@ -327,28 +327,52 @@ static int read_symbols(struct image *img, Elf *elf, const GElf_Shdr *sh, struct
 	return 0;
 }
 
+static int note_abi(struct image *img, const uint8_t *desc, struct error *e)
+{
+	uint32_t abi = le32(desc);
+
+	if (!abi || (img->runtime_abi && img->runtime_abi != abi))
+		return fail(e, ST_IMAGE, "%s: built with lilyvm-cc of different versions "
+			    "(runtime %u and %u): build all of it with one",
+			    img->path, img->runtime_abi, abi);
+	img->runtime_abi = abi;
+	return 0;
+}
+
+static int note_link(struct image *img, const uint8_t *desc, struct error *e)
+{
+	const struct image_link l = { le32(desc), le32(desc + 4), le32(desc + 8), le32(desc + 12) };
+
+	if (!l.device || (img->link.device && memcmp(&img->link, &l, sizeof l)))
+		return fail(e, ST_IMAGE, "%s: its objects have linked different devices (port %#x "
+			    "and %#x): compile all of them with one --link-device",
+			    img->path, img->link.port, l.port);
+	img->link = l;
+	return 0;
+}
+
 /* The notes of lilyvm-cc in size bytes at off of the file (ELF, "Note Section"). */
 static int read_notes(struct image *img, uint64_t off, uint64_t size, struct error *e)
 {
+	static const struct {
+		uint32_t type, size;
+		int (*read)(struct image *img, const uint8_t *desc, struct error *e);
+	} kinds[] = { { RT_NOTE_ABI, 4, note_abi }, { RT_NOTE_LINK, 16, note_link } };
 	static const char name[] = RT_NOTE_NAME;
 	const uint8_t *p = img->elf + off, *end = p + size;
 	uint64_t namesz, descsz;
-	uint32_t abi;
 
 	for (; end - p >= 12; p += 12 + namesz + descsz) {
 		namesz = (le32(p) + 3ull) & ~3ull;
 		descsz = (le32(p + 4) + 3ull) & ~3ull;
 		if (namesz + descsz > (uint64_t)(end - p) - 12)
 			return 0;	/* not for us to judge */
-		if (le32(p + 8) != RT_NOTE_ABI || le32(p) != sizeof name || le32(p + 4) != 4 ||
-		    memcmp(p + 12, name, sizeof name))
+		if (le32(p) != sizeof name || memcmp(p + 12, name, sizeof name))
 			continue;
-		abi = le32(p + 12 + namesz);
-		if (!abi || (img->runtime_abi && img->runtime_abi != abi))
-			return fail(e, ST_IMAGE, "%s: built with lilyvm-cc of different versions "
-				    "(runtime %u and %u): build all of it with one",
-				    img->path, img->runtime_abi, abi);
-		img->runtime_abi = abi;
+		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+			if (le32(p + 8) == kinds[i].type && le32(p + 4) == kinds[i].size &&
+			    kinds[i].read(img, p + 12 + namesz, e))
+				return -1;
 	}
 	return 0;
 }

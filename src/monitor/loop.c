@@ -608,6 +608,7 @@ void loop_run(struct vm *vm)
 			vm_reset(vm);
 		if (vm->ending)
 			break;
+		nics_sync(vm);
 		if (vcpu_interruptible(c) && platform_intr(&vm->plat) &&
 		    (!vm->debug.hold || c->halted))
 			trap_interrupt(vm, platform_ack(&vm->plat));

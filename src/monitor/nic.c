@@ -118,6 +118,49 @@ int nics_create(struct vm *vm, struct error *e)
 	return 0;
 }
 
+/* The ISA card at port with irq, or NULL. */
+static struct nic *isa_card_with(struct vm *vm, uint32_t port, uint32_t irq)
+{
+	for (unsigned i = 0; i < vm->plat.nnics; i++)
+		if (vm->plat.nics[i].kind->isa && vm->cfg.nics[i].port == port &&
+		    vm->cfg.nics[i].irq == irq)
+			return &vm->plat.nics[i];
+	return NULL;
+}
+
+int nics_link(struct vm *vm, struct error *e)
+{
+	const struct image_link *l = &vm->image.link;
+	struct nic *n = isa_card_with(vm, l->port, l->irq);
+
+	_Static_assert(sizeof(struct ne2000_state) <= RT_LINK_SIZE, "the window's part");
+	if (!l->device)
+		return 0;
+	if (l->device != RT_LINK_NE2000 || l->layout != NE2000_LAYOUT)
+		return fail(e, ST_IMAGE, "%s: linked with device %u, version %u, which this LilyVM "
+			    "does not know: build the kernel again with this lilyvm-cc",
+			    vm->image.path, l->device, l->layout);
+	if (!n)
+		return fail(e, ST_IMAGE, "%s: its driver is linked with an NE2000 at port %#x, irq "
+			    "%u, which this VM does not have: give it one by --net "
+			    "user,model=ne2000-isa,port=%#x,irq=%u", vm->image.path, l->port, l->irq,
+			    l->port, l->irq);
+	if (!vm->rt.abi)
+		return fail(e, ST_IMAGE, "%s: linked with a device, but not built with lilyvm-cc: "
+			    "build all of it with lilyvm-cc", vm->image.path);
+	if (runtime_link(vm))
+		return fail(e, ST_HOST, "the host refuses rights for the linked device's pages");
+	vm->plat.linked = n;
+	ne2000_link(&n->chip.ne2000.nic, (struct ne2000_state *)runtime_at(vm, RT_LINK));
+	return 0;
+}
+
+void nics_sync(struct vm *vm)
+{
+	if (vm->plat.linked)
+		ne2000_sync(&vm->plat.linked->chip.ne2000.nic);
+}
+
 void nics_destroy(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->plat.nnics; i++)

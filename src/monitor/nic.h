@@ -24,6 +24,12 @@ struct nic {
 
 /* Opens the networks of vm->cfg and puts the cards on their buses; 0 or -1 with *e. */
 int nics_create(struct vm *vm, struct error *e);
+/* A kernel that has linked a card's chip: the card's state moves to the runtime's window.
+ * 0, or -1 with *e if the VM has no such card. */
+int nics_link(struct vm *vm, struct error *e);
+/* What the linked driver has done to its interrupt line reaches the interrupt controller:
+ * before that is looked at or used. */
+void nics_sync(struct vm *vm);
 void nics_destroy(struct vm *vm);
 void nics_reset(struct vm *vm);
 /* After a kick: frames that have come, frames that can go. */

@@ -286,6 +286,7 @@ uint32_t platform_in(struct vm *vm, uint16_t port, unsigned size)
 	uint32_t v = 0xffffffff;
 
 	vm->stats.io_reads++;
+	nics_sync(vm);
 	if (r)
 		v = r->in(p, port - r->first + r->reg, size);
 	else if (!pci_io_in(&p->pci, port, size, &v))
@@ -302,6 +303,7 @@ void platform_out(struct vm *vm, uint16_t port, unsigned size, uint32_t v)
 	enum phase outer = stats_phase(&vm->stats, PHASE_device);
 
 	vm->stats.io_writes++;
+	nics_sync(vm);
 	TRACE(vm, TRACE_IO, "out%u %03x = %x (%s)", size * 8, port, v, r ? r->name : "-");
 	if (r)
 		r->out(p, port - r->first + r->reg, size, v);
@@ -328,6 +330,7 @@ void platform_memory_out(struct vm *vm, gpa_t gpa, unsigned size, uint32_t v)
 	enum phase outer = stats_phase(&vm->stats, PHASE_device);
 
 	vm->stats.mmio_writes++;
+	nics_sync(vm);
 	TRACE(vm, TRACE_IO, "write%u %08llx = %x", size * 8, (unsigned long long)gpa.v, v);
 	if (!apic_out(vm, gpa, size, v))
 		pci_memory_out(&vm->plat.pci, gpa.v, size, v);

@@ -49,6 +49,7 @@ struct platform {
 	unsigned ndisks;
 	struct nic nics[VM_MAX_NICS];
 	unsigned nnics;
+	struct nic *linked;		/* whose chip the guest has linked; NULL: none */
 	struct host_pcap *pcap;
 	struct console *console;
 };

@@ -75,6 +75,12 @@ int runtime_init(struct vm *vm, unsigned abi, struct error *e)
 	return 0;
 }
 
+int runtime_link(struct vm *vm)
+{
+	vm->rt.linked = vm->rt.abi && !host_low_protect(RT_LINK, RT_LINK_SIZE, HP_R | HP_W);
+	return vm->rt.linked ? 0 : -1;
+}
+
 void runtime_disable(struct vm *vm, const char *why)
 {
 	if (!vm->rt.on)
@@ -184,6 +190,7 @@ void runtime_enter(struct vm *vm)
 
 	if (!rt->on)
 		return;
+	nics_sync(vm);
 	*runtime_word(vm, RT_IF) = c->eflags & FL_IF ? RT_IF_SET : RT_IF_CLEAR;
 	for (i = 0; i < S_COUNT; i++)
 		*runtime_word(vm, RT_SEL(i)) = c->seg[i].sel;

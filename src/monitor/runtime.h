@@ -26,6 +26,7 @@ struct runtime {
 	unsigned abi;			/* version that the kernel was built for; 0: it was not */
 	uint8_t *alias;			/* the monitor's view of the window */
 	unsigned rights;		/* of the page of RT_IF, HP_* */
+	bool linked;			/* RT_LINK is in use */
 	struct runtime_segment segment[RT_CACHE_ENTRIES];
 	struct dtable gdtr, ldtr;	/* the tables that they are from */
 };
@@ -46,6 +47,9 @@ void runtime_disable(struct vm *vm, const char *why);
 /* Forgets the segments of RT_CACHE. */
 void runtime_forget(struct vm *vm);
 
+/* Lets the guest reach RT_LINK; 0, or -1. */
+int runtime_link(struct vm *vm);
+
 /* The monitor's view of the window at a, and of a word there. */
 uint8_t *runtime_at(const struct vm *vm, uint32_t a);
 uint32_t *runtime_word(const struct vm *vm, uint32_t a);
@@ -64,6 +68,12 @@ bool runtime_behind_sti(struct vm *vm);
 static inline bool runtime_window(uint32_t a)
 {
 	return a >= WINDOW_START && a < WINDOW_START + WINDOW_SIZE;
+}
+
+/* Does the page hold state of a linked device, for the guest's kernel to use? */
+static inline bool runtime_linked(const struct runtime *rt, uint32_t page)
+{
+	return rt->linked && page - RT_LINK < RT_LINK_SIZE;
 }
 
 #endif

@@ -219,7 +219,7 @@ int vm_create(struct vm **out, const struct vm_config *cfg, struct error *e)
 		return -1;
 	pool_init(vm);
 	event_init(vm);
-	if (create_window(vm, e) || platform_create(vm, e) || load_kernel(vm, e))
+	if (create_window(vm, e) || platform_create(vm, e) || nics_link(vm, e) || load_kernel(vm, e))
 		return -1;
 	platform_reset(vm);
 	return open_gdb(vm, e) || enclose(vm, &others, e) ? -1 : 0;

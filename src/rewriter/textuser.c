@@ -44,6 +44,11 @@ static bool match(enum text_user_type type, const char *pattern, const char *nam
 	return false;
 }
 
+bool text_user_match_file(const char *pattern, const char *name)
+{
+	return match(TU_FILE, pattern, name);
+}
+
 static bool match_list(const char *list, enum text_user_type type, const char *name)
 {
 	const char *tag = type_names[type];

@@ -24,4 +24,7 @@ bool text_user_match(const struct text_user *u, enum text_user_type type, const 
 /* Is it a pattern as above? */
 bool text_user_valid(const char *pattern);
 
+/* Does a pattern for files match the name, at any directory? */
+bool text_user_match_file(const char *pattern, const char *name);
+
 #endif

@@ -13,7 +13,8 @@
  *                  0x3000   RT_TABLE, and the routines that it points to
  *                           (src/runtime/routines.S)
  *                  0x4000   RT_CACHE
- *                  0x8000   trampolines (src/monitor/trampoline.c)
+ *                  0x8000   RT_LINK: the state of the device that the kernel has linked
+ *                 0x10000   trampolines (src/monitor/trampoline.c)
  *
  * The window is asked of Linux by reservetop=; other kernels leave it free because
  * their own allocations grow from below.
@@ -134,8 +135,13 @@
 #define RU_DONE 0x40	/* the instruction is carried out: eip is RT_R_RET */
 #define RU_TARGET 0x80	/* or RT_R_TARGET */
 
+/* The state of a linked device (headers-stub/README), which driver and monitor share; out
+ * of reach in a kernel that has linked none. */
+#define RT_LINK (WINDOW_START + 0x8000)
+#define RT_LINK_SIZE 0x8000
+
 /* Trampolines. */
-#define RT_CODE (WINDOW_START + 0x8000)
+#define RT_CODE (WINDOW_START + 0x10000)
 #define RT_CODE_END (WINDOW_START + WINDOW_SIZE)
 
 /* ---- in the kernel's ELF file ---- */
@@ -144,6 +150,11 @@
 #define RT_NOTE_SECTION ".note.lilyvm"
 #define RT_NOTE_NAME "LilyVM"
 #define RT_NOTE_ABI 1
+/* A note in each object that has linked a device, type 2, four words: the device's number,
+ * the version of its state's layout, port and irq. */
+#define RT_NOTE_LINK 2
+#define RT_LINK_NE2000 1
+
 /* The sites, not loaded: pairs of words, the site's address and its kind (enum insn_kind).
  * With RT_SITE_USER: an instruction that is left as it is, for user mode to run.  The
  * section's name is one that linker scripts of kernels know, and nothing reads any more. */

@@ -15,9 +15,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What the session may have read from the line before, but not looked at. */
-#define UNREAD 1024u
-
 /* Goes on until all input has been taken: the guest stops again at once. */
 static void play(struct gdb *g, struct vm *vm, const uint8_t *data, size_t size, bool running)
 {
@@ -33,7 +30,7 @@ static void play(struct gdb *g, struct vm *vm, const uint8_t *data, size_t size,
 			.status = ST_TRIPLE, .reason = "a reason\n",
 		};
 
-		if (++stops > 2 * (size + UNREAD))
+		if (++stops > 2 * size + 2)
 			abort();
 		vm->output_len = 0;
 		gdb_stopped(g, &why);

@@ -212,7 +212,7 @@ START_TEST(remote_dma_by_byte_word_and_long)
 	ne2000_out(&n, DATA, 4, 0x44332211);
 	ne2000_out(&n, DATA, 4, 0x88776655);		/* two bytes too many */
 	read_local(0x4100, back, 0);
-	ck_assert_mem_eq(&n.ram[0x100], "\x11\x22\x33\x44\x55\x66\0\0", 8);
+	ck_assert_mem_eq(&n.c->ram[0x100], "\x11\x22\x33\x44\x55\x66\0\0", 8);
 }
 END_TEST
 
@@ -223,7 +223,7 @@ START_TEST(remote_dma_wraps_at_the_ring)
 	power_on();
 	start(0x49, 0);
 	for (unsigned i = 0; i < 0x4000; i++)
-		n.ram[i] = (uint8_t)(i >> 8);
+		n.c->ram[i] = (uint8_t)(i >> 8);
 	dma(0x7f00, 512, 0x08);
 	for (unsigned i = 0; i < 512; i += 2) {
 		uint32_t v = ne2000_in(&n, DATA, 2);
@@ -593,12 +593,231 @@ START_TEST(on_pci)
 	ck_assert(pci_io_in(&pci, 0xc01f, 1, &v));
 	ck_assert(!pci_io_in(&pci, 0xc020, 1, &v));
 	/* A wide access to the registers is several. */
-	card.nic.bnry = 0x12;
+	card.nic.c->bnry = 0x12;
 	ck_assert(pci_io_in(&pci, 0xc002, 2, &v));
 	ck_assert_uint_eq(v >> 8, 0x12);
 	ck_assert(pci_io_out(&pci, 0xc001, 2, 0x8046));
-	ck_assert_uint_eq(card.nic.pstart, 0x46);
-	ck_assert_uint_eq(card.nic.pstop, 0x80);
+	ck_assert_uint_eq(card.nic.c->pstart, 0x46);
+	ck_assert_uint_eq(card.nic.c->pstop, 0x80);
+}
+END_TEST
+
+/* ---- a driver that is linked with the chip ---- */
+
+/* An access as a linked driver makes it: what the state does not suffice for, the
+ * monitor's chip does. */
+static uint32_t linked_in(struct ne2000 *m, struct ne2000_state *c, unsigned reg, unsigned size,
+			  unsigned *hot)
+{
+	uint32_t v;
+
+	if (!ne2000_hot_in(c, reg, size, &v))
+		return ne2000_in(m, reg, size);
+	++*hot;
+	return v;
+}
+
+static void linked_out(struct ne2000 *m, struct ne2000_state *c, unsigned reg, unsigned size,
+		       uint32_t v, unsigned *hot)
+{
+	if (ne2000_hot_out(c, reg, size, v))
+		++*hot;
+	else
+		ne2000_out(m, reg, size, v);
+}
+
+static struct fakenet net2;
+static struct ne2000 linked;
+static struct ne2000_state shared;
+
+static uint32_t random_state;
+
+static uint32_t rnd(uint32_t bound)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return (random_state >> 8) % bound;
+}
+
+static void chips_agree(unsigned step)
+{
+	const size_t registers = offsetof(struct ne2000_state, ram);
+
+	/* Whether BNRY's writes were seen already may differ. */
+	n.c->released = linked.c->released;
+	ne2000_sync(&linked);
+	ck_assert_msg(!memcmp(n.c, linked.c, registers), "registers differ after step %u", step);
+	ck_assert_msg(step % 64 || !memcmp(n.c->ram, linked.c->ram, NE2000_RAM),
+		      "memory differs after step %u", step);
+	ck_assert_msg(net.f.irq == net2.f.irq, "the lines differ after step %u", step);
+	ck_assert_uint_eq(net.nsent, net2.nsent);
+	ck_assert_uint_eq(net.ready, net2.ready);
+}
+
+/* What a driver is likely to write, more often than anything else. */
+static uint8_t value_for(unsigned reg)
+{
+	static const uint8_t commands[] = { 0x22, 0x22, 0x0a, 0x12, 0x26, 0x62, 0x21, 0x02, 0xa2 };
+
+	if (reg == CR && rnd(16))
+		return commands[rnd(sizeof(commands))];
+	if ((reg == BNRY || reg == PSTART || reg == RSAR1) && rnd(8))
+		return (uint8_t)(RX_START + rnd(RX_STOP - RX_START));
+	if (reg == PSTOP && rnd(8))
+		return RX_STOP;
+	if (reg == RBCR1 || reg == TBCR1)
+		return (uint8_t)rnd(4);
+	return (uint8_t)rnd(256);
+}
+
+static void random_access(unsigned *hot)
+{
+	unsigned reg = rnd(8) ? rnd(0x10) : rnd(0x18), size = 1;
+
+	if (reg >= DATA)
+		size = 1u << rnd(3);
+	if (!rnd(500))
+		reg = RESET;
+	if (rnd(2)) {
+		ck_assert_uint_eq(ne2000_in(&n, reg, size),
+				  linked_in(&linked, &shared, reg, size, hot));
+	} else {
+		uint32_t v = size == 1 ? value_for(reg) : rnd(0x1000000);
+
+		ne2000_out(&n, reg, size, v);
+		linked_out(&linked, &shared, reg, size, v, hot);
+	}
+}
+
+static void random_string(unsigned *hot)
+{
+	uint8_t buf[512], buf2[512];
+	unsigned size = 1u << rnd(2), count = rnd(sizeof(buf) / 2) + 1, i, done;
+	bool read = rnd(2);
+
+	for (i = 0; i < sizeof(buf); i++)
+		buf[i] = buf2[i] = (uint8_t)rnd(256);
+	done = read ? ne2000_hot_ins(&shared, size, buf2, count) :
+	       ne2000_hot_outs(&shared, size, buf2, count);
+	ck_assert_uint_le(done, count);
+	*hot += done;
+	for (i = 0; i < count; i++) {
+		uint32_t v = 0;
+
+		memcpy(&v, buf + i * size, size);
+		if (!read)
+			ne2000_out(&n, DATA, size, v);
+		if (!read && i >= done)
+			ne2000_out(&linked, DATA, size, v);
+		if (!read)
+			continue;
+		v = ne2000_in(&n, DATA, size);
+		memcpy(buf + i * size, &v, size);
+		if (i >= done) {
+			v = ne2000_in(&linked, DATA, size);
+			memcpy(buf2 + i * size, &v, size);
+		}
+	}
+	ck_assert_mem_eq(buf, buf2, sizeof(buf));
+}
+
+static void random_event(void)
+{
+	uint32_t len = 60 + rnd(1400);
+	const uint8_t *frame = fakenet_frame(rnd(2) ? fakenet_all : fakenet_mac, len, len);
+
+	switch (rnd(3)) {
+	case 0:
+		ck_assert_int_eq(ne2000_net_receive(&n, frame, len),
+				 ne2000_net_receive(&linked, frame, len));
+		break;
+	case 1:
+		if (n.reminder.armed) {
+			ne2000_timer(&n);
+			ne2000_timer(&linked);
+		}
+		break;
+	default:
+		net.refuse = net2.refuse = !rnd(4);
+		ne2000_net_sendable(&n);
+		ne2000_net_sendable(&linked);
+	}
+	net.nsent = net2.nsent = 0;
+}
+
+/* Register by register: one chip in the monitor only, one whose driver is linked. */
+START_TEST(linked_driver_agrees)
+{
+	unsigned hot = 0, steps = 100000;
+
+	power_on();
+	fakenet_init(&net2);
+	ne2000_init(&linked, &net2.f.s, fakenet_mac);
+	ne2000_link(&linked, &shared);
+	random_state = 1;
+	for (unsigned i = 0; i < steps; i++) {
+		net.nsent = net2.nsent = 0;
+		if (!rnd(10))
+			random_event();
+		else if (!rnd(10))
+			random_string(&hot);
+		else
+			random_access(&hot);
+		chips_agree(i);
+	}
+	/* Else it has tried nothing. */
+	ck_assert_uint_gt(hot, steps / 4);
+}
+END_TEST
+
+/* The line falls by the driver's store alone; a frame that comes then is an edge again. */
+START_TEST(linked_driver_lowers_the_line)
+{
+	uint32_t v;
+
+	power_on();
+	ne2000_link(&n, &shared);
+	start(0x49, 0x04);
+	ck_assert(receive(fakenet_all, 60, 1));
+	ck_assert_int_eq(net.f.irq, 1);
+	ck_assert(ne2000_hot_in(&shared, ISR, 1, &v));
+	ck_assert_uint_eq(v, 1);
+	ck_assert(ne2000_hot_out(&shared, ISR, 1, 1));
+	ck_assert_int_eq(net.f.irq, 1);
+	ne2000_sync(&n);
+	ck_assert_int_eq(net.f.irq, 0);
+	ck_assert(receive(fakenet_all, 60, 2));
+	ck_assert(ne2000_hot_out(&shared, ISR, 1, 1));
+	net.f.edges = 0;
+	ck_assert(receive(fakenet_all, 60, 3));
+	ck_assert_int_eq(net.f.irq, 1);
+	ck_assert_uint_eq(net.f.edges, 1);
+	/* What drives it high is not for the driver. */
+	ck_assert(ne2000_hot_out(&shared, IMR, 1, 0));
+	ck_assert(!ne2000_hot_out(&shared, IMR, 1, 1));
+}
+END_TEST
+
+/* Whatever a guest writes to the shared state harms only itself. */
+START_TEST(hostile_state_is_survived)
+{
+	power_on();
+	ne2000_link(&n, &shared);
+	random_state = 3;
+	for (unsigned i = 0; i < 50000; i++) {
+		for (unsigned k = 0; k < 4; k++)
+			((uint8_t *)&shared)[rnd(offsetof(struct ne2000_state, ram))] =
+				(uint8_t)rnd(256);
+		net.nsent = 0;
+		switch (rnd(4)) {
+		case 0: ne2000_in(&n, rnd(NE2000_PORTS), 1u << rnd(3)); break;
+		case 1: ne2000_out(&n, rnd(NE2000_PORTS), 1u << rnd(3), rnd(1 << 24)); break;
+		case 2: receive(fakenet_all, 60 + rnd(1400), i); break;
+		default: ne2000_timer(&n); ne2000_net_sendable(&n);
+		}
+	}
+	/* The back end saw nothing that is no frame, and the chip lives on. */
+	ne2000_reset(&n);
+	ck_assert_uint_eq(in(CR), STOP);
 }
 END_TEST
 
@@ -607,4 +826,5 @@ FAKEDEV_MAIN("ne2000", reset_state, registers_of_all_pages, prom_holds_the_addre
 	     transmits, transmitter_waits_for_the_back_end, receives_into_the_ring, ring_wraps,
 	     full_ring_makes_the_back_end_wait,
 	     frames_in_the_ring_are_called_to_mind, frame_that_never_fits_overflows, address_filter,
-	     deaf_when_stopped_or_in_loopback, loopback, crc_values, on_pci)
+	     deaf_when_stopped_or_in_loopback, loopback, crc_values, on_pci,
+	     linked_driver_agrees, linked_driver_lowers_the_line, hostile_state_is_survived)

@@ -126,7 +126,7 @@ START_TEST(handoff)
 {
 	static const long allowed[] = {
 		SYS_munmap, SYS_mprotect, SYS_exit_group, SYS_futex, SYS_getppid, SYS_close_range,
-		SYS_sigaltstack, SYS_rt_sigprocmask, SYS_prctl, SYS_sched_yield,
+		SYS_sigaltstack, SYS_rt_sigprocmask, SYS_prctl,
 		SYS_modify_ldt, -1,
 	};
 

@@ -52,7 +52,6 @@ void test_stepping(void);
 void test_segments(void);
 void test_fpu(void);
 void test_syscalls(void);
-void test_legacy(void);
 void test_signals(void);
 void test_threads(void);
 void test_memory(void);

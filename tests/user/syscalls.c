@@ -159,6 +159,15 @@ static void check_data(const void *arg)
 	      (int)got);
 }
 
+/* vm86 mode, which Debian's kernel does not offer any more. */
+static void check_vm86(const void *arg)
+{
+	(void)arg;
+	if (syscall(SYS_vm86old, NULL) == -1 && errno == ENOSYS)
+		test_skip("the kernel has no vm86 system call");
+	CHECK(errno == EFAULT, "errno %d, wanted EFAULT", errno);
+}
+
 void test_syscalls(void)
 {
 	static const char *const gates[] = { "int80", "sysenter", "vdso" };
@@ -174,4 +183,5 @@ void test_syscalls(void)
 				 tests[t].name);
 			run(name, tests[t].fn, gates[g]);
 		}
+	run("system call: vm86", check_vm86, NULL);
 }

@@ -34,8 +34,8 @@ static int usage(FILE *out, int status)
 }
 
 static void (*const groups[])(void) = {
-	test_faults, test_stepping, test_segments, test_fpu, test_syscalls, test_legacy,
-	test_signals, test_threads, test_memory, test_processes, test_ptrace, test_ipc, test_time,
+	test_faults, test_stepping, test_segments, test_fpu, test_syscalls, test_signals,
+	test_threads, test_memory, test_processes, test_ptrace, test_ipc, test_time,
 };
 
 static int unprivileged(const char *pattern)

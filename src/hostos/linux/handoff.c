@@ -43,8 +43,7 @@
 #define CONTROL(field, offset) \
 	_Static_assert(offsetof(struct ho_control, field) == (offset), #field)
 CONTROL(go, HC_O_GO); CONTROL(command, HC_O_COMMAND); CONTROL(map_go, HC_O_MAP_GO);
-CONTROL(asleep, HC_O_ASLEEP); CONTROL(spin, HC_O_SPIN); CONTROL(linger, HC_O_LINGER);
-CONTROL(tsc, HC_O_TSC);
+CONTROL(asleep, HC_O_ASLEEP); CONTROL(spin, HC_O_SPIN); CONTROL(tsc, HC_O_TSC);
 CONTROL(ack, HC_O_ACK); CONTROL(nak, HC_O_NAK); CONTROL(frame, HC_O_FRAME);
 CONTROL(gpr, HC_O_GPR); CONTROL(ds, HC_O_SEL); CONTROL(es, HC_O_SEL + 2);
 CONTROL(fs, HC_O_SEL + 4); CONTROL(gs, HC_O_SEL + 6); CONTROL(parent, HC_O_PARENT);
@@ -416,8 +415,7 @@ static void put_errands(struct ho_space *us)
 }
 
 /* They are done if it went there: whoever lies fools nobody but itself.  Before anything
- * is taken away from it, no list of additions may stand any more (ho_batch() sees to that,
- * too). */
+ * is taken away from it, no list of additions may stand any more. */
 static void errands_done(struct ho_space *us)
 {
 	us->control->adds = 0;

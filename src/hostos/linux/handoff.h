@@ -72,7 +72,6 @@
 #define HC_O_GO 0
 #define HC_O_COMMAND 4
 #define HC_O_SPIN 8
-#define HC_O_LINGER 12
 #define HC_O_ASLEEP 64
 #define HC_O_ADDS 68
 #define HC_O_LOAD 72
@@ -114,8 +113,7 @@ struct ho_selectors {
 struct ho_control {
 	uint32_t go;			/* the hand-over's number; a futex */
 	uint32_t command;		/* HO_RESUME ... */
-	uint32_t spin;			/* how often to look before sleeping; 0: not at all, */
-	uint32_t linger;		/* but then to look so often and to yield in between */
+	uint32_t spin;			/* how often to look before sleeping; 0: not at all */
 
 	uint32_t asleep HO_LINE;	/* the monitor sleeps on ho_report.seq */
 	/* For HO_RESUME: so many operations of the list, all of them mmap, come first;

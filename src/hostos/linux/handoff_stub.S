@@ -90,21 +90,14 @@ wait:
 	PAGES
 	movl	HR_O_SEQ(%rbp), %r12d
 	movl	HC_O_SPIN(%rbx), %r13d
-	movl	HC_O_LINGER(%rbx), %r14d
 1:	movl	HC_O_GO(%rbx), %eax
 	cmpl	%r12d, %eax
 	jne	4f
 	cmpl	$0, HC_O_SPIN(%rbx)	/* the monitor may want us to stop that */
-	je	8f
+	je	2f
 	subl	$1, %r13d
 	js	2f
 	pause
-	jmp	1b
-8:	subl	$1, %r14d		/* it is another one's turn, perhaps for a short time */
-	js	2f
-	movl	$__NR_sched_yield, %eax
-	syscall
-	movl	HC_O_SPIN(%rbx), %r13d
 	jmp	1b
 2:	movl	$1, %eax
 	xchgl	%eax, HR_O_ASLEEP(%rbp)
@@ -113,7 +106,6 @@ wait:
 	FUTEX	%rbx, HC_O_GO, FUTEX_WAIT, %r12d
 3:	movl	$0, HR_O_ASLEEP(%rbp)
 	movl	HC_O_SPIN(%rbx), %r13d	/* woken because it is expected to run soon */
-	movl	HC_O_LINGER(%rbx), %r14d
 	jmp	1b
 
 4:	movl	HC_O_COMMAND(%rbx), %ecx

@@ -3,9 +3,8 @@
  * Handing over, and waiting.  Two ways, between which ho_pace changes:
  *
  * away	the guest thread runs on another CPU than the monitor and both spin for a
- *	while before they sleep (one whose turn it is not yields before it does): a
- *	hand-over takes a fraction of a microsecond, but a sleeper on another CPU takes
- *	ten times longer to wake than one on ours;
+ *	while before they sleep: a hand-over takes a fraction of a microsecond, but a
+ *	sleeper on another CPU takes ten times longer to wake than one on ours;
  * home	it runs on the monitor's CPU and both sleep at once (futex), about 2 us.
  *
  * So being away pays as long as both guest user code and the monitor nearly always answer
@@ -30,8 +29,6 @@
 #define SIG_KICK SIGUSR1
 /* What spinning is worth: more than an idle CPU takes to wake up. */
 #define SPIN_US 60
-/* Turns of others that a guest thread sits out before it sleeps. */
-#define LINGER 8
 /* Stretches to judge by, and how many of them may outlast the spinning: being away saves
  * some 3 us a hand-over, a wake-up from another CPU costs some 60 us more. */
 #define WINDOW 64
@@ -134,7 +131,6 @@ static void pace_place(struct ho_space *us)
 			p->possible = p->away = us->away = false;
 	}
 	set_word(&us->control->spin, p->away ? p->spins : 0);
-	set_word(&us->control->linger, p->away ? LINGER : 0);
 }
 
 /* ---- waiting ---- */
@@ -303,8 +299,6 @@ void ho_batch(struct ho_space *us)
 	if (us->queued && !us->dead) {
 		eng->base.stats.batches++;
 		start = __rdtsc();
-		/* Of a run that a kick prevented. */
-		us->control->adds = 0;
 		store_go(&us->control->map_go, ++us->map_go);
 		futex(&us->control->map_go, FUTEX_WAKE, 1, NULL);
 		if (!wait_ack(eng, us, &ack)) {

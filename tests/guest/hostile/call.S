@@ -39,11 +39,6 @@
 hostile_call64:
 	LEAVE	system_call
 
-	/* The same with all of the upper half of the first argument set, which comes inverted. */
-	.globl	hostile_call64_high
-hostile_call64_high:
-	LEAVE	system_call_high
-
 	/* int $0x80 takes %ebx, %ecx, %edx, %esi, %edi, %ebp. */
 	.globl	hostile_call32
 hostile_call32:
@@ -53,8 +48,6 @@ far_return:
 	HIDE(0xcb, 0x90, 0x90)		/* lret */
 	jmp	far_return
 
-system_call_high:
-	HIDE(0x48, 0xf7, 0xd7)		/* notq %rdi */
 system_call:
 	HIDE(0x49, 0x89, 0xca)		/* movq %rcx, %r10 */
 	HIDE(0x49, 0x89, 0xd8)		/* movq %rbx, %r8 */

@@ -5,8 +5,7 @@
  *
  *	ABI NUMBER ARGUMENT... [; ABI NUMBER ARGUMENT...]
  *
- * ABI is 64, 64h (with the upper half of the first argument set, of which the host takes the
- * lower one where it wants an int), x32 or 32 (int $0x80).  An argument is a number, s:TEXT (a pointer to it),
+ * ABI is 64, x32 or 32 (int $0x80).  An argument is a number, s:TEXT (a pointer to it),
  * b:HEX (a pointer to these bytes), m (a pointer to memory) or r (the last call's result).
  * Each result is printed.  Without a command line it does no harm.
  */
@@ -90,7 +89,7 @@ static const char *next(const char *s)
 /* One call, up to a semicolon; where the next one begins. */
 static const char *one(const char *s, uint32_t *last)
 {
-	bool ia32 = s[0] == '3', x32 = s[0] == 'x', high = s[0] == '6' && s[2] == 'h';
+	bool ia32 = s[0] == '3', x32 = s[0] == 'x';
 	unsigned n;
 
 	s = next(s);
@@ -101,9 +100,7 @@ static const char *one(const char *s, uint32_t *last)
 	for (n = 0; *s && *s != ';'; s = next(s))
 		if (n < MAX_ARGS)
 			hostile_args[n++] = argument(s, *last);
-	if (high)
-		hostile_args[0] = ~hostile_args[0];
-	*last = ia32 ? hostile_call32() : high ? hostile_call64_high() : hostile_call64();
+	*last = ia32 ? hostile_call32() : hostile_call64();
 	printf("result %d\n", (int)*last);
 	return *s == ';' ? next(s) : s;
 }

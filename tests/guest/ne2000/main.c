@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An NE2000 on PCI: its PROM, memory by remote DMA, then a network. */
+/* An NE2000, on PCI or as the guest `linked` has it: its PROM, memory by remote DMA, then a network. */
 #include "../netlib/nettry.h"
 #include "pci.h"
 
@@ -159,21 +159,33 @@ static void start(void)
 	outb(io + CR, START);
 }
 
-int main(uint32_t magic, const void *info)
+static bool find_card(void)
 {
+#ifdef ISA_PORT
+	io = ISA_PORT;
+	card.irq = ISA_IRQ;
+#else
 	uint32_t fn = pci_find(RTL8029);
 
+	if (fn == PCI_NONE)
+		return false;
+	io = pci_read(fn, 0x10) & 0xffe0;
+	pci_write(fn, 4, pci_read(fn, 4) | 1);
+	card.irq = pci_read(fn, 0x3c) & 0xff;
+#endif
+	return true;
+}
+
+int main(uint32_t magic, const void *info)
+{
 	(void)magic, (void)info;
-	if (fn == PCI_NONE) {
+	if (!find_card()) {
 		printf("no card\n");
 		return 1;
 	}
-	io = pci_read(fn, 0x10) & 0xffe0;
-	pci_write(fn, 4, pci_read(fn, 4) | 1);
 	prom();
 	memory();
 	start();
-	card.irq = pci_read(fn, 0x3c) & 0xff;
 	card.send = send;
 	card.receive = receive;
 	card.interrupt = interrupt;
